@@ -1,0 +1,1 @@
+"""tip: Transparent AI preserving Privacy."""
