@@ -142,26 +142,46 @@ class Stream:
             raise ConfigurationError(f"no such address: lane {lane}, start {start}, count {count}")
         self._fresh()
         agents = np.ascontiguousarray(agents, dtype=np.int64)
-        blocks = -(-count * size // _BLOCK)
+        blocks, block = -(-count * size // _BLOCK), (lane << 48) + start * size // _BLOCK
+        out = np.empty(len(agents) * blocks * _BLOCK + _BLOCK, dtype=np.uint8)  # the cipher wants a block to spare
+        if blocks * _BLOCK > _CHUNK:
+            self._long_rows(agents, block, out)
+        else:
+            self._short_rows(agents, block, blocks, out)
+        return out[:-_BLOCK].view(np.dtype(dtype).newbyteorder("<")).reshape(len(agents), -1)[:, :count]
+
+    def _short_rows(self, agents: Indices, block: int, blocks: int, out: NDArray[np.uint8]) -> None:
+        """Rows of many agents: counters for as many as fit the cache, encrypted in one call."""
         width = blocks * _BLOCK
-        out = np.empty(len(agents) * width + _BLOCK, dtype=np.uint8)  # the cipher wants a block to spare
         rows = max(1, _CHUNK // max(width, 1))
         counters = np.empty((min(rows, len(agents)), blocks, 2), dtype=">u8")
-        counters[:, :, 1] = np.uint64(lane << 48) + np.arange(
-            start * size // _BLOCK, start * size // _BLOCK + blocks, dtype=np.uint64
-        )
+        counters[:, :, 1] = np.uint64(block) + np.arange(blocks, dtype=np.uint64)
         for first in range(0, len(agents), rows):
             part = agents[first : first + rows]
             counters[: len(part), :, 0] = part.view(np.uint64)[:, None]
             self._encrypt(counters[: len(part)], out[first * width :])
-        return out[: len(agents) * width].view(np.dtype(dtype).newbyteorder("<")).reshape(len(agents), -1)[:, :count]
+
+    def _long_rows(self, agents: Indices, block: int, out: NDArray[np.uint8]) -> None:
+        """Rows longer than the cache: the same counters, counted by the cipher itself."""
+        rows = out[:-_BLOCK].reshape(len(agents), -1)
+        for agent, row in zip(agents.tolist(), rows, strict=True):
+            self._run(agent, block, row)
+
+    def _run(self, agent: int, block: int, out: NDArray[np.uint8]) -> None:
+        """Counter mode from one address on: the encryption of consecutive counters."""
+        start = (agent % (1 << 64) << 64) + block
+        cipher = Cipher(algorithms.AES256(self._key), modes.CTR(start.to_bytes(_BLOCK, "big"))).encryptor()
+        for first in range(0, out.size, _CHUNK):
+            piece = out[first : first + _CHUNK]
+            cipher.update_into(_ZEROS[: piece.size], piece.data)
 
     def words_at(self, agents: Indices, positions: Indices, *, lane: int = 0) -> Words:
         """The 64-bit words at scattered addresses, `(n,)`: what `words(...)[agent, position]` holds."""
         self._fresh()
         agents, positions = np.broadcast_arrays(np.asarray(agents, np.int64), np.asarray(positions, np.int64))
+        agents = np.ascontiguousarray(agents)
         counters = np.empty((len(agents), 2), dtype=">u8")
-        counters[:, 0] = agents.astype(np.uint64)
+        counters[:, 0] = agents.view(np.uint64)
         counters[:, 1] = np.uint64(lane << 48) + (positions // 2).astype(np.uint64)
         out = np.empty((len(agents) + 1) * _BLOCK, dtype=np.uint8)
         self._encrypt(counters, out)
@@ -169,23 +189,15 @@ class Stream:
         return words
 
     def _encrypt(self, counters: NDArray[Any], out: NDArray[np.uint8]) -> None:
-        """One AES call over the counters, in pieces below the cipher's limit of 2^31 bytes."""
-        source = counters.reshape(-1).view(np.uint8)
-        for first in range(0, source.size, 1 << 30):
-            piece = source[first : first + (1 << 30)]
-            self._blocks.update_into(piece.data, out[first:].data)
+        """One AES call over the counters; `out` has a block to spare."""
+        self._blocks.update_into(counters.reshape(-1).view(np.uint8).data, out.data)
 
     def fill(self, out: NDArray[Any], *, agent: int = 0, lane: int = 0) -> None:
         """Fill a contiguous array with one agent's bits from position 0: the fast way for one long stream."""
         if not out.flags.c_contiguous:
             raise ConfigurationError("fill wants a C-contiguous array")
         self._fresh()
-        start = np.array([[agent, lane << 48]], dtype=">u8").tobytes()
-        cipher = Cipher(algorithms.AES256(self._key), modes.CTR(start)).encryptor()
-        view = out.reshape(-1).view(np.uint8).data
-        for first in range(0, len(view), _CHUNK):
-            piece = view[first : first + _CHUNK]
-            cipher.update_into(_ZEROS[: len(piece)] if len(piece) < _CHUNK else _ZEROS, piece)
+        self._run(agent, lane << 48, out.reshape(-1).view(np.uint8))
 
     def below(self, high: int, agents: Indices = _ONE_AGENT, count: int = 1) -> Words:
         """Uniform whole numbers in [0, high), `(len(agents), count)` uint64, by rejection.
