@@ -156,7 +156,7 @@ class Scripted(Stream):
     def words(self, agents: np.ndarray, count: int, *, lane: int = 0, **_: object) -> np.ndarray:
         return np.full((len(agents), count), self.lanes[lane], dtype=np.uint64)
 
-    def words_at(self, agents: np.ndarray, _: np.ndarray, *, lane: int = 0) -> np.ndarray:  # type: ignore[override] # a stand-in
+    def words_at(self, agents: np.ndarray, _: np.ndarray, *, lane: int = 0) -> np.ndarray:
         return np.full(len(agents), self.lanes[lane], dtype=np.uint64)
 
 

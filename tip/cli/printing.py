@@ -1,0 +1,64 @@
+"""How commands print: results on standard output, all else on standard error."""
+
+from __future__ import annotations
+
+import json
+import sys
+import unicodedata
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+OUTSIDE = "evaluation only, outside the guarantee"
+
+
+def results() -> Console:
+    """A console on standard output. Nothing that is printed is read as markup."""
+    return Console(highlight=False, markup=False, emoji=False)
+
+
+def asides() -> Console:
+    """A console on standard error."""
+    return Console(stderr=True, highlight=False, markup=False, emoji=False)
+
+
+def complain(message: str) -> None:
+    """Say on standard error what went wrong."""
+    asides().print(Text.assemble(("tip: ", "bold red"), plain(message)), soft_wrap=True)
+
+
+def print_object(value: Mapping[str, Any]) -> None:
+    """Print one JSON object, alone on standard output."""
+    sys.stdout.write(json.dumps(value, allow_nan=False, ensure_ascii=False, indent=2) + "\n")
+
+
+def title(console: Console, text: str) -> None:
+    """A heading."""
+    console.print(Text(plain(text), "bold"))
+
+
+def sentences(console: Console, lines: Iterable[str]) -> None:
+    """Sentences, one after another, indented and wrapped at the width of the terminal."""
+    for line in lines:
+        hanging = Text(plain(line))
+        console.print(Padding(hanging, (0, 0, 0, 2)))
+
+
+def facts(console: Console, told: Mapping[str, str]) -> None:
+    """Names and values in two columns; values stay whole, so that paths can be copied."""
+    width = max(map(len, told), default=0)
+    for name, value in told.items():
+        console.print(Text.assemble("  ", (f"{name:<{width}}", "dim"), "  ", plain(value)), soft_wrap=True)
+
+
+def plain(text: str) -> str:
+    """The text without control characters: a plan's name may come from anybody, and terminals obey."""
+    kept = (
+        c if c in "\n\t" or unicodedata.category(c) not in {"Cc", "Cf"} else "\N{REPLACEMENT CHARACTER}" for c in text
+    )
+    return "".join(kept)

@@ -1,0 +1,88 @@
+"""`tip run`: run a plan and tell what came of it."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from typing import TYPE_CHECKING, Final
+
+from tip.cli import INTERRUPTED
+from tip.cli.printing import OUTSIDE, asides, facts, plain, print_object, results, sentences, title
+from tip.cli.progress import progress
+from tip.errors import ConfigurationError
+from tip.explain.words import in_words, rounded_up
+from tip.files import RunFolder, safe_name
+from tip.plan import Plan
+from tip.simulation import simulate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from tip.simulation import Run
+
+_SETTING: Final = re.compile(r"[\w.\[\]-]+=\S")
+
+
+def run(path: Path | None, config: Iterable[str], *, resume: Path | None, out: Path, json: bool, quiet: bool) -> int:
+    """Run the plan at `path`, or continue the run in `resume`; returns the exit code."""
+    plan = chosen_plan(path, config, resume=resume)
+    folder = out / safe_name(plan.name) if resume is None else resume
+    limit = plan.privacy.epsilon if plan.privacy else None
+    with progress(plan.algorithm.rounds, limit, quiet=quiet) as watch:
+        done = simulate(plan, folder=folder, resume=resume is not None, watch=watch)
+    if json:
+        print_object(done.to_json())
+    else:
+        tell(done, limit)
+    if done.interrupted:
+        how = f"tip run --resume {shlex.quote(str(done.folder))}"
+        asides().print(f"Interrupted after {done.rounds_done} rounds. To continue: {plain(how)}", soft_wrap=True)
+        return INTERRUPTED
+    return 0
+
+
+def chosen_plan(path: Path | None, config: Iterable[str], *, resume: Path | None = None) -> Plan:
+    """The plan of a command: from its file, or from the folder of the run that is resumed."""
+    if path is None:
+        path = _resumed_plan(resume)
+    settings = [setting for text in config for setting in parted(text)]
+    plan = Plan.read(path)
+    return plan.replace(*settings) if settings else plan
+
+
+def _resumed_plan(resume: Path | None) -> Path:
+    if resume is None:
+        raise ConfigurationError("No plan is named.", instead="Name one, such as: tip run examples/survey.toml")
+    folder = RunFolder.open(resume)
+    folder.require("plan.toml")
+    return folder.at("plan.toml")
+
+
+def parted(text: str) -> list[str]:
+    """`rounds=50 seed=2` as two settings; a value with spaces stays whole."""
+    words = text.split()
+    return words if len(words) > 1 and all(_SETTING.match(word) for word in words) else [text]
+
+
+def tell(done: Run, limit: float | None) -> None:
+    """Print a run for people: the figures beside the baseline, then what is promised."""
+    console = results()
+    released = sum(round_.released for round_ in done.history)
+    spent = done.history[-1].epsilon_spent if done.history else 0.0
+    measured = {name: f"{value:.3f}{_beside(done, name)}" for name, value in done.metrics.items()}
+    budget = {} if limit is None else {"epsilon spent": f"{rounded_up(spent)} of {limit:g}"}
+    title(console, done.plan.name)
+    facts(console, {**measured, "rounds released": f"{released} of {done.plan.algorithm.rounds}", **budget})
+    sentences(console, [f"({', '.join(measured)}: {OUTSIDE})"] if measured else [])
+    title(console, "\nWhat is promised")
+    sentences(console, in_words(done.guarantees[0]) if done.guarantees else ["Nothing."])
+    if done.folder is not None:
+        console.print()
+        repeat = f"tip run {shlex.quote(str(done.folder / 'plan.toml'))}"
+        facts(console, {"report": str(done.folder / "report.html"), "to repeat": repeat})
+
+
+def _beside(done: Run, name: str) -> str:
+    baseline = (done.baseline or {}).get(name)
+    return "" if baseline is None else f"   (central baseline without privacy: {baseline:.3f})"

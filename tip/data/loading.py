@@ -1,0 +1,42 @@
+"""From settings to populations: read, encode, hand out, keep apart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tip.data.partition import held_out, owned, partitioned, share
+from tip.data.population import Population
+from tip.data.schema import encode
+from tip.data.sources import read
+
+if TYPE_CHECKING:
+    from tip.data.settings import DataSettings
+    from tip.randomness import Entropy
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Split:
+    """The agents that train and those kept apart for evaluation.
+
+    Each holds its own records alone. `notes` tell what preparation left out, for whoever runs the
+    simulation: they count private records, are evaluation only, and stand outside every guarantee.
+    """
+
+    train: Population
+    test: Population
+    notes: tuple[str, ...]
+
+
+def load(settings: DataSettings, entropy: Entropy) -> Split:
+    """The populations of a plan's data; the same settings and seed give the same ones to the bit."""
+    records = encode(read(settings), settings)
+    count = len(records.kept)
+    if settings.partition is not None:
+        parts = held_out(settings.partition.agents, settings.test, entropy)
+        rows, offsets = partitioned(count, settings.partition, parts, share(settings.test, count), entropy)
+    else:
+        rows, offsets = owned(records.owners, records.kept)
+        parts = held_out(len(offsets) - 1, settings.test, entropy)
+    whole = Population(records.features, records.labels, rows, offsets, records.names, records.classes)
+    return Split(whole.take(parts.train).compact(), whole.take(parts.test).compact(), records.notes)

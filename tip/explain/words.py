@@ -1,0 +1,198 @@
+"""A guarantee in sentences, each tied to the curve that it words.
+
+Rules (GUARANTEES.md, law 22):
+
+1. Preferred are *trade-off sentences*: an observer who accepts a stated share of false alarms is
+   right in at most so many cases. The figure is `Guarantee.hit_rate`, rounded up.
+2. Odds sentences use the tail of the privacy loss, `Guarantee.loss_tail`. "The odds change by at
+   most e^epsilon, except with probability delta" is not what (epsilon, delta) says and is never
+   printed. With (epsilon, delta) alone the tail is at most delta / (1 - e^(epsilon - epsilon')) at
+   an epsilon' above epsilon; so odds are worded at epsilon' = epsilon + 1.
+3. Assumptions that nothing enforces come first, and what has no proof has no figure.
+4. Each printed figure is rounded so that the sentence stays true: probabilities upward.
+
+Figures for participants are counted out of 100 (or 1,000): people compare those rightly more
+often than probabilities and epsilons (Nanayakkara et al. 2023, arXiv 2303.00738).
+"""
+
+from __future__ import annotations
+
+import math
+from decimal import ROUND_CEILING, Decimal
+from typing import TYPE_CHECKING, Final, Literal
+
+from tip.privacy.coalitions import Chosen
+from tip.privacy.guarantees import Kind, Neighboring, Security, Status, Unit
+
+if TYPE_CHECKING:
+    from fractions import Fraction
+
+    from tip.privacy.coalitions import Coalition
+    from tip.privacy.guarantees import Assumption, Guarantee
+
+Audience = Literal["participant", "engineer"]
+
+FALSE_ALARMS: Final = 0.01  # the share at which participants read a hit rate
+_ENGINEER_FALSE_ALARMS: Final = (0.01, 0.1)
+UNENFORCED: Final = "ideal-sum"  # the assumption that nothing in a run enforces
+_BASES: Final = (100, 1_000, 10_000)
+_SLACK: Final = 1.1  # rounding to a whole count may add so much, else a larger base is taken
+
+_UNITS: Final = {
+    Unit.AGENT: "It covers all that one person contributes, in all rounds together.",
+    Unit.RECORD: "It covers one record of a person, not all that the person contributes.",
+}
+_RELATIONS: Final = {
+    Neighboring.REPLACE_ONE: "It compares your data with any others in their place; that you take part is no secret.",
+    Neighboring.ADD_REMOVE_ONE: "It compares taking part with not taking part.",
+    Neighboring.ZERO_OUT: "It compares your data with an empty contribution in their place.",
+}
+_QUESTIONS: Final = {
+    Neighboring.REPLACE_ONE: "whether your data are these or some quite different ones",
+    Neighboring.ADD_REMOVE_ONE: "whether you took part",
+    Neighboring.ZERO_OUT: "whether you gave your data or nothing",
+}
+_STATUSES: Final = {
+    Status.PROVEN: "Proven.",
+    Status.IDEALIZED: "Idealized: proven for real numbers, not for the rounded numbers of a computer.",
+    Status.SIMULATED: "Simulated: seeded, nothing is promised in earnest; who knows the seed can take the noise away.",
+    Status.NOT_PROVEN: "Not proven.",
+}
+_PARTIES: Final = {
+    "world": "anybody who sees the released models and reports of all rounds",
+    "coordinator": "the coordinator, who runs the rounds",
+    "network": "an eavesdropper on the network, who sees who sends when and how much",
+}
+
+
+def in_words(guarantee: Guarantee, audience: Audience = "participant") -> tuple[str, ...]:
+    """The guarantee as sentences for those who take part, or for those who build."""
+    unenforced = tuple(_assumption(a) for a in guarantee.assumptions if a.name == UNENFORCED)
+    others = tuple(_assumption(a) for a in guarantee.assumptions if a.name != UNENFORCED)
+    against = f"Against {coalition_in_words(guarantee.coalition)}."
+    if guarantee.epsilon is None:
+        return (*unenforced, against, _not_proven(guarantee), *others)
+    figures = _for_participants(guarantee) if audience == "participant" else _for_engineers(guarantee)
+    fine_print = (*others, *_security(guarantee), status_in_words(guarantee))
+    return (*unenforced, against, *figures, *fine_print)
+
+
+def coalition_in_words(coalition: Coalition) -> str:
+    """Who they are, without a full stop: `the coordinator, who runs the rounds, together with ...`."""
+    named = [_PARTIES.get(party, party) for party in sorted(coalition.parties) if party != "world"]
+    if coalition.fraction:
+        named.append(f"any {_share(coalition.fraction)} of the enrolled agents, {_CHOSEN[coalition.chosen]}")
+    if not named:
+        return _PARTIES["world"]
+    who = "; together with ".join(named)
+    return who if len(named) == 1 and not coalition.fraction else f"{who}; they pool all that they see"
+
+
+def status_in_words(guarantee: Guarantee) -> str:
+    """What the guarantee's status means, as one or two sentences."""
+    return _STATUSES[guarantee.status]
+
+
+def out_of(probability: float) -> tuple[int, int]:
+    """A probability as a count out of 100, 1,000 or 10,000, rounded up: 0.092 is (10, 100).
+
+    The base grows until rounding up adds at most a tenth.
+    """
+    exact = Decimal(min(max(probability, 0.0), 1.0))
+    for base in _BASES:
+        count = int((exact * base).to_integral_value(ROUND_CEILING))
+        if count <= exact * base * Decimal(_SLACK):
+            break
+    return count, base
+
+
+def rounded_up(value: float, digits: int = 3) -> str:
+    """A figure with so many digits that is never less than the value; `not bounded` for infinity."""
+    if not math.isfinite(value):
+        return "not bounded"
+    if value == 0:
+        return "0"
+    exact = Decimal(value)
+    up = exact.quantize(Decimal(1).scaleb(exact.adjusted() - digits + 1), rounding=ROUND_CEILING)
+    return f"{up:.{digits - 1}e}" if exact.adjusted() < -3 else f"{up.normalize():f}"
+
+
+def _for_participants(guarantee: Guarantee) -> tuple[str, ...]:
+    return (
+        _trade_off(guarantee, FALSE_ALARMS),
+        _UNITS[guarantee.unit],
+        _RELATIONS[guarantee.neighboring],
+        f"What is covered: {guarantee.scope}.",
+    )
+
+
+def _for_engineers(guarantee: Guarantee) -> tuple[str, ...]:
+    figures = f"epsilon = {rounded_up(guarantee.epsilon or 0.0)}, delta = {rounded_up(guarantee.delta.total)}"
+    if guarantee.kind is Kind.METRIC:
+        return (
+            f"{figures} for each unit of {guarantee.distance}; unit {guarantee.unit}.",
+            f"Scope: {guarantee.scope}.",
+        )
+    rates = (f"{rounded_up(guarantee.hit_rate(rate))} at {rate:g}" for rate in _ENGINEER_FALSE_ALARMS)
+    return (
+        f"{figures} ({guarantee.kind}; unit {guarantee.unit}; {guarantee.neighboring}; {guarantee.coalition.text}).",
+        f"Hit rate of the best test at a false-alarm rate: at most {', '.join(rates)}.",
+        _odds(guarantee),
+        f"Scope: {guarantee.scope}.",
+    )
+
+
+def _trade_off(guarantee: Guarantee, false_alarms: float) -> str:
+    if guarantee.kind is Kind.METRIC:
+        return f"How well they can tell two answers apart grows with how far these lie apart ({guarantee.distance})."
+    hits, base = out_of(guarantee.hit_rate(false_alarms))
+    question = _QUESTIONS[guarantee.neighboring]
+    if hits >= base:
+        return f"It does not limit how surely they can tell {question}."
+    alarms = round(false_alarms * base)
+    return (
+        f"Suppose they want to tell {question}, and accept {alarms:,} false "
+        f"{'alarm' if alarms == 1 else 'alarms'} out of {base:,}: they notice the truth in at most {hits:,} cases "
+        f"out of {base:,} (blind guessing: {alarms:,})."
+    )
+
+
+def _odds(guarantee: Guarantee) -> str:
+    epsilon = guarantee.epsilon or 0.0
+    if guarantee.kind is Kind.PURE and not guarantee.delta.total:
+        return f"No observation raises the odds of one alternative by more than e^{rounded_up(epsilon)}."
+    beyond = float(rounded_up(epsilon + 1))
+    tail = rounded_up(guarantee.loss_tail(beyond))
+    return (
+        f"The odds of one alternative rise by more than e^{beyond:g} = {rounded_up(math.exp(beyond))} with probability "
+        f"at most {tail} (tail of the privacy loss)."
+    )
+
+
+def _assumption(assumption: Assumption) -> str:
+    return f"Assumed ({assumption.name}): {assumption.sentence.rstrip('.')}."
+
+
+def _not_proven(guarantee: Guarantee) -> str:
+    return f"Nothing is promised here: not proven, {guarantee.missing.rstrip('.')}."
+
+
+def _security(guarantee: Guarantee) -> tuple[str, ...]:
+    if guarantee.security is Security.STATISTICAL:
+        return ()
+    work = f" (about 2^{guarantee.security_bits} steps)" if guarantee.security_bits else ""
+    return (f"It holds against those who cannot break the cryptography{work}.",)
+
+
+def _share(fraction: Fraction) -> str:
+    """`10 out of 100`, with a larger base where a hundred does not do."""
+    for base in _BASES:
+        if (fraction * base).denominator == 1:
+            return f"{int(fraction * base):,} out of {base:,}"
+    return f"{fraction.numerator:,} out of {fraction.denominator:,}"
+
+
+_CHOSEN: Final = {
+    Chosen.BEFORE_RANDOMNESS: "chosen before cohorts are drawn",
+    Chosen.ADAPTIVE: "chosen at any time",
+}

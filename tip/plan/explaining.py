@@ -1,0 +1,93 @@
+"""What a plan promises, before anything runs: `tip explain`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tip.data import load
+from tip.explain import in_words as sentences
+from tip.plan.building import model_of
+from tip.plan.coherence import check, check_sizes
+from tip.plan.guarantee import PROTOCOLS, Settled, Sizes, settle
+from tip.privacy.guarantees import Guarantee
+from tip.randomness import Entropy
+
+if TYPE_CHECKING:
+    from tip.explain.words import Audience
+    from tip.plan.tables import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What one standard observer of a plan sees."""
+
+    party: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """A plan's guarantees: first those that it requires, then the other standard observers."""
+
+    plan: Plan
+    settled: Settled
+    sees: tuple[Sight, ...]
+
+    @property
+    def guarantees(self) -> tuple[Guarantee, ...]:
+        """Required first; each says its coalition."""
+        return self.settled.guarantees
+
+    @property
+    def requirement_met(self) -> bool:
+        """Whether every requirement of the plan holds; false for a plan without one."""
+        required = self.plan.privacy.all if self.plan.privacy else ()
+        pairs = zip(self.settled.required, required, strict=True)
+        return bool(required) and all(g.at_most(r.epsilon, r.delta) for g, r in pairs)
+
+    def to_json(self) -> dict[str, Any]:
+        """What `tip explain --json` prints."""
+        return {
+            "plan": self.plan.name,
+            "enrolled": self.settled.sizes.enrolled,
+            "parameters": self.settled.sizes.dimension,
+            "requirement_met": self.requirement_met,
+            "guarantees": [g.to_json() for g in self.guarantees],
+            "sees": {s.party: s.what for s in self.sees},
+        }
+
+
+def explain(plan: Plan) -> Explained:
+    """Settle a plan and say who sees what; nothing is trained.
+
+    The data are opened to count who would be enrolled, a public number (participation is no secret
+    under replace-one). Raises `ConfigurationError` as `simulate` would.
+    """
+    check(plan)
+    train = load(plan.data_settings(), Entropy.seeded(plan.simulation.seed if plan.simulation else 0)).train
+    model = model_of(plan, features=len(train.names), classes=train.classes)
+    sizes = Sizes(enrolled=train.agents, dimension=model.dimension)
+    check_sizes(plan, sizes.enrolled, sizes.dimension)
+    return Explained(plan, settle(plan, sizes), sights(plan))
+
+
+def sights(plan: Plan) -> tuple[Sight, ...]:
+    """What each party sees, as the protocol's flow declares it."""
+    sums = PROTOCOLS[plan.protocol.kind].coordinator_sees == "sum"
+    seen = "the sum of their vectors" if sums else "each agent's vector"
+    return (
+        Sight("world", "every released model and this report"),
+        Sight("agents", "the same, the model of each round while it trains, and their own data and noise"),
+        Sight("coordinator", f"who takes part in each round, and {seen}"),
+        Sight("network", "who sends, when and how much"),
+    )
+
+
+def in_words(subject: Plan | Guarantee, audience: Audience = "participant") -> str:
+    """A plan's requirements, or one guarantee, as sentences: one a line."""
+    if isinstance(subject, Guarantee):
+        return "\n".join(sentences(subject, audience))
+    guarantees = explain(subject).settled
+    told = guarantees.required or guarantees.observers
+    return "\n\n".join("\n".join(sentences(g, audience)) for g in told)

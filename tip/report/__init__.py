@@ -1,0 +1,1 @@
+"""What a run tells: its history, its figures, its page."""

@@ -1,0 +1,212 @@
+"""One run as one self-contained page: for reading, printing, sending.
+
+The page loads nothing and runs nothing: a content security policy allows its own style sheet, by
+hash, and not even another inline style. It is made from the run folder alone, and the same folder
+gives the same page to the byte. The guarantee comes before the curves, what nobody enforces before
+what is promised, and every figure that no guarantee covers is marked where it stands.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from typing import TYPE_CHECKING
+
+from tip.explain.sights import not_protected, sight
+from tip.explain.words import (
+    FALSE_ALARMS,
+    UNENFORCED,
+    coalition_in_words,
+    in_words,
+    out_of,
+    rounded_up,
+    status_in_words,
+)
+from tip.privacy.guarantees import Status
+from tip.report.history import Release
+from tip.report.markup import Markup, element, join, rows, section
+from tip.report.rounds import curves, given_up
+from tip.report.story import figure, label, story
+from tip.report.style import STYLE
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tip.privacy.guarantees import Guarantee
+    from tip.report.story import Story
+
+
+def page(folder: Path) -> str:
+    """The page of a run, from what its folder holds."""
+    told = story(folder)
+    style = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
+    policy = f"default-src 'none'; style-src 'sha256-{style}'; base-uri 'none'; form-action 'none'"
+    head = element(
+        "head",
+        element("meta", charset="utf-8"),
+        element("meta", http_equiv="Content-Security-Policy", content=policy),
+        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        element("meta", name="referrer", content="no-referrer"),
+        element("title", f"{told.name} · run report"),
+        element("style", Markup(STYLE)),
+    )
+    sections = (_result, _promise, curves, _observers, _not_protected, given_up, _settings)
+    footer = element("footer", "Made by tip from the files of the run folder alone. It loads nothing and runs nothing.")
+    body = element("body", _header(told), element("main", *(tell(told) for tell in sections)), footer)
+    return "<!doctype html>\n" + element("html", head, body, lang="en") + "\n"
+
+
+def _header(told: Story) -> Markup:
+    about = told.plan.get("about")
+    state = "finished" if told.finished else "not finished"
+    kind = "simulated" if told.seeded else "live randomness"
+    return element(
+        "header",
+        element("p", f"Run report · {told.folder} · {state} · {kind}", class_="eyebrow"),
+        element("h1", told.name),
+        element("p", str(about), class_="lead") if about else "",
+    )
+
+
+def _result(told: Story) -> Markup:
+    mark = f"{label(told)}{' and baseline' if told.baseline else ''}: {Release.EVALUATION}"
+    facts = (
+        _fact(label(told), figure(told.figures.get(told.metric)), "this run" if told.finished else "as far as it came"),
+        _fact("Central baseline", figure(told.baseline.get(told.metric)), "all data pooled, no privacy"),
+        _fact("Rounds released", f"{len(told.rounds) - len(told.given_up):,}", _rounds_note(told)),
+        _fact("Epsilon spent", *_spent(told)),
+    )
+    others = [
+        f"{name} {figure(value)} (baseline {figure(told.baseline.get(name))})"
+        for name, value in told.figures.items()
+        if name != told.metric
+    ]
+    return section(
+        "Result",
+        "result",
+        element("p", element("span", mark, class_="mark")),
+        element("dl", *facts, class_="facts"),
+        element("p", f"Also measured, as evaluation only: {', '.join(others)}.", class_="note") if others else "",
+    )
+
+
+def _rounds_note(told: Story) -> str:
+    planned = told.setting("algorithm", "rounds")
+    return f"of {planned:,} planned, {len(told.given_up):,} given up" if isinstance(planned, int) else ""
+
+
+def _spent(told: Story) -> tuple[str, str]:
+    if told.limit is None:
+        return "–", "the plan states no privacy requirement"
+    spent = told.rounds[-1].epsilon_spent if told.rounds else 0.0
+    return rounded_up(spent), f"of {told.limit:g}, the plan's limit"
+
+
+def _fact(name: str, value: str, note: str) -> Markup:
+    told = element("dd", value, class_="value"), element("dd", note, class_="note")
+    return element("div", element("dt", name), *told)
+
+
+def _promise(told: Story) -> Markup:
+    if not told.guarantees:
+        return section("What is promised", "promise", element("p", "The run folder holds no guarantee."))
+    first = told.guarantees[0]
+    words = in_words(first)
+    unenforced = [a for a in first.assumptions if a.name == UNENFORCED]
+    warnings = [
+        element("div", element("p", sentence), class_="warning", role="note") for sentence in words[: len(unenforced)]
+    ]
+    rest = words[len(unenforced) :]
+    dots = _dots(first)
+    return section(
+        "What is promised",
+        "promise",
+        *warnings,
+        element(
+            "div",
+            element("div", *(element("p", sentence, class_="sentence") for sentence in rest[:2])),
+            dots,
+            class_="promise with-dots" if dots else "promise",
+        ),
+        element("ul", *(element("li", sentence) for sentence in rest[2:]), class_="plain"),
+        element(
+            "details",
+            element("summary", "The same for engineers"),
+            element("ul", *(element("li", sentence) for sentence in in_words(first, "engineer")), class_="plain"),
+        ),
+    )
+
+
+def _dots(guarantee: Guarantee) -> Markup:
+    """The hit rate as counted dots, where a hundred dots tell it."""
+    if guarantee.epsilon is None:
+        return Markup("")
+    hits, base = out_of(guarantee.hit_rate(FALSE_ALARMS))
+    alarms = round(FALSE_ALARMS * base)
+    if base > 100 or hits >= base:
+        return Markup("")
+    circles = [
+        element(
+            "circle",
+            cx=f"{10 * (i % 20) + 5}",
+            cy=f"{10 * (i // 20) + 5}",
+            r="3.4",
+            class_="guess" if i < alarms else "hit" if i < hits else "rest",
+        )
+        for i in range(base)
+    ]
+    told = f"{hits} of {base} dots are filled; {alarms} of them would be by blind guessing."
+    drawn = element("svg", *circles, viewBox="0 0 200 50", role="img", aria_label=told)
+    those = "The dot" if alarms == 1 else f"The {alarms} dots"
+    legend = f"Noticed in at most {hits} of {base} cases. {those} in the color of the text: blind guessing."
+    return element("div", drawn, element("p", legend), class_="dots")
+
+
+def _observers(told: Story) -> Markup:
+    protocol = str(told.setting("protocol", "kind"))
+    head = ("Observer", "What it saw", "Epsilon", "Delta", "Noticed*", "Status")
+    body = [
+        (
+            join(element("strong", g.coalition.text), element("small", coalition_in_words(g.coalition))),
+            sight(g.coalition, protocol),
+            *_numbers(g),
+            g.status if g.status is not Status.NOT_PROVEN else f"not proven: {g.missing}",
+        )
+        for g in told.guarantees
+    ]
+    caption = (
+        "* at most so many cases out of 100 are noticed at 1 false alarm out of 100. "
+        f"{' '.join(sorted({status_in_words(g) for g in told.guarantees}))}"
+    )
+    return section("Who saw what, and learns how much", "observers", rows(head, body, caption=caption, look="cards"))
+
+
+def _numbers(guarantee: Guarantee) -> tuple[str, str, str]:
+    if guarantee.epsilon is None:
+        return ("–", "–", "–")
+    noticed = 100 * guarantee.hit_rate(FALSE_ALARMS)
+    return (rounded_up(guarantee.epsilon), rounded_up(guarantee.delta.total), rounded_up(min(noticed, 100.0), 2))
+
+
+def _not_protected(told: Story) -> Markup:
+    sentences = not_protected(str(told.setting("protocol", "kind")))
+    return section(
+        "What is not protected", "open", element("ul", *(element("li", s) for s in sentences), class_="plain")
+    )
+
+
+def _settings(told: Story) -> Markup:
+    command = f"tip run {told.folder}/plan.toml"
+    again = (
+        "The run was seeded: on one machine and one NumPy build the same settings give the same model to the bit."
+        if told.seeded
+        else "The run drew fresh randomness: the same settings give another model of the same kind."
+    )
+    return section(
+        "Exact settings",
+        "settings",
+        element("p", "All settings, with the values that were filled in. To repeat the run, beside its folder:"),
+        element("pre", element("code", command)),
+        element("p", again, class_="note"),
+        element("pre", element("code", told.plan_text), tabindex="0", aria_label="plan.toml"),
+    )

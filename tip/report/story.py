@@ -1,0 +1,136 @@
+"""What a run folder tells: read whole, checked, nothing computed anew.
+
+A report is made from the run folder alone, so that whoever has the folder can make it again. The
+plan and the guarantees have to be there; a run that was cut off has no summary yet, and its page
+says so. Files may come from anybody: each value is checked for its type before it is used.
+"""
+
+from __future__ import annotations
+
+import math
+import tomllib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from tip.errors import DataError
+from tip.files import RunFolder
+from tip.privacy.guarantees import Guarantee
+from tip.report.history import Round, read_history
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+_LABELS: Final = {"auc": "Test AUC", "accuracy": "Test accuracy", "mse": "Test mean squared error"}
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """A run as its folder tells it. `figures` and `baseline` are evaluation only, outside every guarantee."""
+
+    folder: str
+    plan_text: str
+    plan: Mapping[str, Any]
+    guarantees: tuple[Guarantee, ...]
+    rounds: tuple[Round, ...]
+    figures: Mapping[str, float]
+    baseline: Mapping[str, float]
+    finished: bool
+    seeded: bool
+
+    @property
+    def name(self) -> str:
+        """The plan's name."""
+        return str(self.plan.get("name") or self.folder)
+
+    @property
+    def metric(self) -> str:
+        """The metric that the plan asks about."""
+        return str(self.setting("task", "metric") or next(iter(self.figures), "metric"))
+
+    @property
+    def limit(self) -> float | None:
+        """The epsilon that the plan's first requirement allows."""
+        limit = self.setting("privacy", "epsilon")
+        return float(limit) if isinstance(limit, int | float) and math.isfinite(limit) else None
+
+    @property
+    def given_up(self) -> tuple[Round, ...]:
+        """The rounds that released nothing."""
+        return tuple(round_ for round_ in self.rounds if not round_.released)
+
+    def setting(self, table: str, key: str) -> object:
+        """A value of the plan, or None."""
+        found = self.plan.get(table)
+        return found.get(key) if isinstance(found, dict) else None
+
+    def curve(self) -> list[tuple[float, float]]:
+        """(round, value) of the plan's metric, where it is defined."""
+        found = ((float(r.number), r.metrics.get(self.metric, math.nan)) for r in self.rounds)
+        return [(x, y) for x, y in found if math.isfinite(y)]
+
+    def spending(self) -> list[tuple[float, float]]:
+        """(round, epsilon spent so far), from nothing at round 0; empty where nothing bounds it."""
+        spent = [(float(r.number), r.epsilon_spent) for r in self.rounds]
+        bounded = spent and all(math.isfinite(y) for _, y in spent)
+        return [(spent[0][0] - 1, 0.0 if spent[0][0] == 1 else spent[0][1]), *spent] if bounded else []
+
+
+def label(told: Story) -> str:
+    """The plan's metric as readers call it."""
+    return _LABELS.get(told.metric, f"test {told.metric}")
+
+
+def figure(value: float | None) -> str:
+    """A figure with three decimals, or a dash."""
+    return "–" if value is None or not math.isfinite(value) else f"{value:.3f}"
+
+
+def story(path: Path) -> Story:
+    """Read a run folder. Raises `ConfigurationError` for what is missing, `DataError` for what is damaged."""
+    folder = RunFolder.open(path)
+    folder.require("plan.toml", "guarantee.json")
+    text = folder.read_text("plan.toml")
+    plan = _toml(text, str(folder.at("plan.toml")))
+    summary = folder.read_json("summary.json") if folder.has("summary.json") else {}
+    run = summary.get("run")
+    return Story(
+        folder=path.resolve().name,
+        plan_text=text,
+        plan=plan,
+        guarantees=_guarantees(folder),
+        rounds=read_history(folder.at("history.jsonl")) if folder.has("history.jsonl") else (),
+        figures=_numbers(summary.get("metrics")),
+        baseline=_numbers(summary.get("baseline")),
+        finished=isinstance(run, dict) and run.get("interrupted") is False,
+        seeded="simulation" in plan,
+    )
+
+
+def _toml(text: str, file: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise DataError(f"is not TOML: {error}", file=file) from error
+
+
+def _guarantees(folder: RunFolder) -> tuple[Guarantee, ...]:
+    file = str(folder.at("guarantee.json"))
+    entries = folder.read_json("guarantee.json").get("guarantees")
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise DataError("has no list of guarantees", file=file)
+    try:
+        return tuple(Guarantee.from_json(entry) for entry in entries)
+    except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+        raise DataError(f"holds what is no guarantee: {error}", file=file) from error
+
+
+def _numbers(figures: object) -> dict[str, float]:
+    """The finite numbers of a table of figures; whatever else stands there is left out."""
+    if not isinstance(figures, dict):
+        return {}
+    return {
+        name: float(value)
+        for name, value in figures.items()
+        if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    }
