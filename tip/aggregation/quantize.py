@@ -59,12 +59,16 @@ class Encoded:
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """A fixed-point grid of width `step` for updates of L2 norm at most `clipping_norm`."""
+    """A fixed-point grid of width `step` for updates of L2 norm at most `clipping_norm`.
+
+    `squared_bound` is the L2^2 bound on every integer vector that leaves, in squared grid steps.
+    """
 
     step: float
     clipping_norm: float
     dimension: int
     modulus_bits: int
+    squared_bound: int = field(init=False)
 
     def __post_init__(self) -> None:
         ring_type(self.modulus_bits)
@@ -73,6 +77,7 @@ class Grid:
         for name, value in (("step", self.step), ("clipping_norm", self.clipping_norm)):
             if not (math.isfinite(value) and 1 / _HUGE <= value <= _HUGE):
                 raise ConfigurationError(f"{name} = {value!r} is not a positive number between 1e-300 and 1e300")
+        object.__setattr__(self, "squared_bound", _rounding_bound(self.radius, self.dimension))
         self._check_range()
 
     def _check_range(self) -> None:
@@ -101,18 +106,6 @@ class Grid:
     def radius(self) -> Fraction:
         """c: the clipping norm in grid steps, exactly."""
         return Fraction(self.clipping_norm) / Fraction(self.step)
-
-    @property
-    def squared_bound(self) -> int:
-        """The L2^2 bound on every integer vector: min{(c + sqrt d)^2, c^2 + d/4 + c + sqrt(d)/2}, floored.
-
-        The second term is Kairouz et al. 2021, Prop. 4.22 at beta = e^(-1/2), where
-        sqrt(2 log(1/beta)) = 1: a draw meets it with probability at least 1 - e^(-1/2) = 0.39.
-        sqrt d is taken from below to 2^-40, so the floor is the same on every machine.
-        """
-        c, d = self.radius, self.dimension
-        root = Fraction(math.isqrt(d << 80), 1 << 40)
-        return math.floor(min((c + root) ** 2, c * c + Fraction(d, 4) + c + root / 2))
 
     @property
     def largest_entry(self) -> int:
@@ -225,6 +218,17 @@ class Grid:
         return centered(total, self.modulus_bits).astype(np.float64) * self.step
 
 
+def _rounding_bound(radius: Fraction, dimension: int) -> int:
+    """The least integer that is both sound and met often: min{(c + sqrt d)^2, c^2 + d/4 + c + sqrt(d)/2}, floored.
+
+    The first is met by every rounding; the second is Kairouz et al. 2021 at beta = e^(-1/2), where
+    sqrt(2 log(1/beta)) = 1: a draw meets it with probability at least 1 - e^(-1/2) = 0.39 (proof in
+    docs/aggregation.md). sqrt d is taken from below to 2^-40: the same floor on every machine.
+    """
+    root = Fraction(math.isqrt(dimension << 80), 1 << 40)
+    return math.floor(min((radius + root) ** 2, radius**2 + Fraction(dimension, 4) + radius + root / 2))
+
+
 @dataclass(frozen=True, slots=True)
 class _Coins:
     """Uniform numbers in [0, 1) on 32 bits, addressed by agent, attempt (lane) and coordinate."""
@@ -246,7 +250,7 @@ def _scaled(updates: Reals, radius: float, step: float) -> tuple[Reals, Reals, F
     The plain norm is right unless squares leave the range of float64; such rows are divided by their
     largest entry first, so 1e200 and denormal numbers are clipped as exactly as any other.
     """
-    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+    with np.errstate(all="ignore"):
         squares = _row_squares(updates)
         norms = np.sqrt(squares)
         odd = np.flatnonzero(~((squares > _TINY) & (squares < _HUGE)))
@@ -261,15 +265,15 @@ def _scaled(updates: Reals, radius: float, step: float) -> tuple[Reals, Reals, F
 
 
 def _scaled_odd(rows: Reals, radius: float, step: float) -> tuple[Reals, Reals, Flags, Flags]:
-    """The same for rows with NaN, infinity, or squares out of range; each is divided by its largest entry."""
+    """The same for rows with NaN, infinity, or squares out of range (zeros too), divided by their largest entry."""
     nonfinite: Flags = np.logical_not(np.isfinite(rows).all(axis=1))
     rows = np.where(nonfinite[:, None], 0.0, rows)
     largest = np.abs(rows).max(axis=1, initial=0.0)
-    largest[largest == 0.0] = 1.0
-    rows = rows / largest[:, None]
+    peaks = np.where(largest == 0.0, 1.0, largest)
+    rows = rows / peaks[:, None]
     relative = np.maximum(np.sqrt(_row_squares(rows)), 1.0)  # of a nonzero row at least 1 already
-    clipped: Flags = np.greater(largest / step, radius / relative)
-    factors = np.where(clipped, radius / relative, largest / step)
+    clipped: Flags = np.greater(largest, radius * step / relative)
+    factors = np.where(clipped, radius / relative, peaks / step)
     return rows, factors, clipped, nonfinite
 
 

@@ -29,7 +29,11 @@ if TYPE_CHECKING:
 
 MODULUS_BITS: Final = (16, 32, 64)
 _BLOCK: Final = 1 << 17  # bytes of the accumulator that one pass over the rows keeps in the cache
-_WORDS: Final[dict[int, np.dtype[np.unsignedinteger[Any]]]] = {16: np.dtype(np.uint16), 32: np.dtype(np.uint32), 64: np.dtype(np.uint64)}
+_WORDS: Final[dict[int, np.dtype[np.unsignedinteger[Any]]]] = {
+    16: np.dtype(np.uint16),
+    32: np.dtype(np.uint32),
+    64: np.dtype(np.uint64),
+}
 
 
 def ring_sum(vectors: Ring | Integers, modulus_bits: int) -> Ring:

@@ -56,8 +56,9 @@ class Scale:
 
     def vectors(self, vectors: Vectors) -> Vectors:
         """Scaled and rounded, held inside 62 bits so that the ring's own wrapping decides the rest."""
-        scaled = np.rint(vectors * self.factor)
-        return np.clip(scaled, -(2.0**62), 2.0**62).astype(np.int64)
+        scaled = np.clip(np.rint(vectors * self.factor), -(2.0**62), 2.0**62)
+        sent: Vectors = scaled.astype(np.int64)
+        return sent
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,20 +11,45 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any
 
 import typer
 from typer import Abort, Argument, Exit, Option
+from typer.core import TyperGroup
 
 from tip.errors import TipError
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 INTERRUPTED = 130
 _READER_GONE = 141
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+
+class _Commands(TyperGroup):
+    """All commands, with errors as words on standard error and an exit code."""
+
+    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - typer's context has moved between its versions
+        try:
+            try:
+                return super().invoke(ctx)
+            finally:
+                sys.stdout.flush()
+        except TipError as error:
+            _complain(str(error))
+            raise Exit(error.exit_code) from None
+        except (KeyboardInterrupt, Abort):
+            _complain("interrupted")
+            raise Exit(INTERRUPTED) from None
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains on its way out
+            raise Exit(_READER_GONE) from None
+
+
+def _complain(message: str) -> None:
+    from tip.cli.printing import complain  # noqa: PLC0415 - rich is not wanted for --version
+
+    complain(message)
+
+
+app = typer.Typer(cls=_Commands, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
 Settings = Annotated[
     list[str] | None,
@@ -59,7 +84,7 @@ def run_command(
     json: Json = False,
     quiet: Annotated[bool, Option("--quiet", "-q", help="Show no progress.")] = False,
 ) -> None:
-    """Run a plan and leave a run folder: model, history, guarantee, report."""
+    """Run a plan, leave a run folder."""
     from tip.cli.run import run  # noqa: PLC0415 - the heavy rooms wait until they are wanted
 
     raise Exit(run(plan, config or (), resume=resume, out=out, json=json, quiet=quiet))
@@ -73,7 +98,7 @@ def explain_command(
     json: Json = False,
     keys: Annotated[bool, Option("--keys", help="Explain every key that a plan may have.")] = False,
 ) -> None:
-    """Say what a plan promises against all standard observers, before anything runs."""
+    """Say what a plan promises, before it runs."""
     from tip.cli.explain import explain, explain_keys  # noqa: PLC0415 - as above
 
     raise Exit(explain_keys(json=json) if keys else explain(plan, config or (), json=json))
@@ -85,32 +110,12 @@ def report_command(
     *,
     json: Json = False,
 ) -> None:
-    """Write a run's report.html again, from its folder alone, and print where it is."""
+    """Write a run's report again."""
     from tip.cli.report import report  # noqa: PLC0415 - as above
 
     raise Exit(report(run, json=json))
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run one command and leave with its exit code."""
-    try:
-        code = execute(arguments)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains on its way out
-        code = _READER_GONE
-    sys.exit(code)
-
-
-def execute(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; errors become words on standard error and an exit code."""
-    from tip.cli.printing import complain  # noqa: PLC0415 - rich is not wanted for --version
-
-    try:
-        return int(app(args=list(sys.argv[1:] if arguments is None else arguments), standalone_mode=False) or 0)
-    except TipError as error:
-        complain(str(error))
-        return error.exit_code
-    except (Abort, KeyboardInterrupt):
-        complain("interrupted")
-        return INTERRUPTED
+def main() -> None:
+    """The program `tip`."""
+    app()

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from tip.cli.printing import plain, print_object, results, sentences, title
 from tip.cli.run import chosen_plan
-from tip.explain.words import FALSE_ALARMS, in_words, rounded_up
+from tip.explain.words import FALSE_ALARMS, beyond_words, in_words, rounded_up
 from tip.plan import Plan
 from tip.plan.explaining import explain as explained
 
@@ -33,9 +33,10 @@ def explain(path: Path | None, config: Iterable[str], *, json: bool) -> int:
     else:
         console = results()
         title(console, f"{plan.name}: what is promised")
-        sentences(console, in_words(told.guarantees[0]) if told.guarantees else ["Nothing."])
-        title(console, "\nThe same for engineers")
-        sentences(console, in_words(told.guarantees[0], "engineer") if told.guarantees else ["Nothing."])
+        for guarantee in told.settled.required or told.guarantees[:1]:
+            sentences(console, in_words(guarantee))
+            title(console, "\nFor engineers")
+            sentences(console, beyond_words(guarantee))
         title(console, "\nAgainst each observer")
         console.print(_observers(told.guarantees))
         title(console, "\nWhat each of them sees")

@@ -5,26 +5,33 @@ from __future__ import annotations
 import json
 import sys
 import unicodedata
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from rich.console import Console
-from rich.padding import Padding
 from rich.text import Text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-OUTSIDE = "evaluation only, outside the guarantee"
+_INDENT: Final = "  "
+OUTSIDE: Final = "evaluation only, outside the guarantee"
+
+
+class _Console(Console):
+    """A console that tells its caller when the reader went away, as other files do."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
 
 
 def results() -> Console:
     """A console on standard output. Nothing that is printed is read as markup."""
-    return Console(highlight=False, markup=False, emoji=False)
+    return _Console(highlight=False, markup=False, emoji=False)
 
 
 def asides() -> Console:
     """A console on standard error."""
-    return Console(stderr=True, highlight=False, markup=False, emoji=False)
+    return _Console(stderr=True, highlight=False, markup=False, emoji=False)
 
 
 def complain(message: str) -> None:
@@ -45,8 +52,8 @@ def title(console: Console, text: str) -> None:
 def sentences(console: Console, lines: Iterable[str]) -> None:
     """Sentences, one after another, indented and wrapped at the width of the terminal."""
     for line in lines:
-        hanging = Text(plain(line))
-        console.print(Padding(hanging, (0, 0, 0, 2)))
+        for part in Text(plain(line)).wrap(console, max(console.width - len(_INDENT), 20)):
+            console.print(f"{_INDENT}{part.plain.rstrip()}", soft_wrap=True)
 
 
 def facts(console: Console, told: Mapping[str, str]) -> None:

@@ -7,7 +7,7 @@ Rules (GUARANTEES.md, law 22):
 2. Odds sentences use the tail of the privacy loss, `Guarantee.loss_tail`. "The odds change by at
    most e^epsilon, except with probability delta" is not what (epsilon, delta) says and is never
    printed. With (epsilon, delta) alone the tail is at most delta / (1 - e^(epsilon - epsilon')) at
-   an epsilon' above epsilon; so odds are worded at epsilon' = epsilon + 1.
+   an epsilon' above epsilon, so odds are then worded at epsilon' = epsilon + 1.
 3. Assumptions that nothing enforces come first, and what has no proof has no figure.
 4. Each printed figure is rounded so that the sentence stays true: probabilities upward.
 
@@ -21,7 +21,7 @@ import math
 from decimal import ROUND_CEILING, Decimal
 from typing import TYPE_CHECKING, Final, Literal
 
-from tip.privacy.coalitions import Chosen
+from tip.privacy.coalitions import COORDINATOR, NETWORK, Chosen
 from tip.privacy.guarantees import Kind, Neighboring, Security, Status, Unit
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ FALSE_ALARMS: Final = 0.01  # the share at which participants read a hit rate
 _ENGINEER_FALSE_ALARMS: Final = (0.01, 0.1)
 UNENFORCED: Final = "ideal-sum"  # the assumption that nothing in a run enforces
 _BASES: Final = (100, 1_000, 10_000)
-_SLACK: Final = 1.1  # rounding to a whole count may add so much, else a larger base is taken
+_SLACK: Final = 1.35  # rounding to a whole count may add so much, else a larger base is taken
 
 _UNITS: Final = {
     Unit.AGENT: "It covers all that one person contributes, in all rounds together.",
@@ -58,10 +58,11 @@ _STATUSES: Final = {
     Status.SIMULATED: "Simulated: seeded, nothing is promised in earnest; who knows the seed can take the noise away.",
     Status.NOT_PROVEN: "Not proven.",
 }
-_PARTIES: Final = {
-    "world": "anybody who sees the released models and reports of all rounds",
-    "coordinator": "the coordinator, who runs the rounds",
-    "network": "an eavesdropper on the network, who sees who sends when and how much",
+_NAMES: Final = {COORDINATOR: "the coordinator", NETWORK: "an eavesdropper on the network"}
+_DOES: Final = {COORDINATOR: ", who runs the rounds", NETWORK: ", who sees who sends when and how much"}
+_CHOSEN: Final = {
+    Chosen.BEFORE_RANDOMNESS: "chosen before cohorts are drawn",
+    Chosen.ADAPTIVE: "chosen at any time",
 }
 
 
@@ -73,19 +74,25 @@ def in_words(guarantee: Guarantee, audience: Audience = "participant") -> tuple[
     if guarantee.epsilon is None:
         return (*unenforced, against, _not_proven(guarantee), *others)
     figures = _for_participants(guarantee) if audience == "participant" else _for_engineers(guarantee)
-    fine_print = (*others, *_security(guarantee), status_in_words(guarantee))
-    return (*unenforced, against, *figures, *fine_print)
+    return (*unenforced, against, *figures, status_in_words(guarantee), *_security(guarantee), *others)
+
+
+def beyond_words(guarantee: Guarantee) -> tuple[str, ...]:
+    """What engineers read and participants do not."""
+    said = in_words(guarantee)
+    return tuple(sentence for sentence in in_words(guarantee, "engineer") if sentence not in said)
 
 
 def coalition_in_words(coalition: Coalition) -> str:
-    """Who they are, without a full stop: `the coordinator, who runs the rounds, together with ...`."""
-    named = [_PARTIES.get(party, party) for party in sorted(coalition.parties) if party != "world"]
-    if coalition.fraction:
-        named.append(f"any {_share(coalition.fraction)} of the enrolled agents, {_CHOSEN[coalition.chosen]}")
-    if not named:
-        return _PARTIES["world"]
-    who = "; together with ".join(named)
-    return who if len(named) == 1 and not coalition.fraction else f"{who}; they pool all that they see"
+    """Who they are, without a full stop: `the coordinator and any 10 out of 100 of the enrolled agents, ...`."""
+    named = [_NAMES.get(party, party) for party in sorted(coalition.parties)]
+    agents = f"any {_share(coalition.fraction)} of the enrolled agents ({_CHOSEN[coalition.chosen]})"
+    members = [*named, agents] if coalition.fraction else named
+    if not members:
+        return "anybody who sees the released models and reports of all rounds"
+    if members == named and len(named) == 1:
+        return f"{members[0]}{_DOES.get(min(coalition.parties), '')}"
+    return f"{' and '.join(members)}, who pool all that they see"
 
 
 def status_in_words(guarantee: Guarantee) -> str:
@@ -94,11 +101,11 @@ def status_in_words(guarantee: Guarantee) -> str:
 
 
 def out_of(probability: float) -> tuple[int, int]:
-    """A probability as a count out of 100, 1,000 or 10,000, rounded up: 0.092 is (10, 100).
+    """A probability as a count out of 100, 1,000 or 10,000, rounded up: 0.027 is (3, 100).
 
-    The base grows until rounding up adds at most a tenth.
+    The base grows until rounding up adds at most about a third (or no larger base is left).
     """
-    exact = Decimal(min(max(probability, 0.0), 1.0))
+    exact = Decimal(repr(min(max(float(probability), 0.0), 1.0)))
     for base in _BASES:
         count = int((exact * base).to_integral_value(ROUND_CEILING))
         if count <= exact * base * Decimal(_SLACK):
@@ -107,14 +114,14 @@ def out_of(probability: float) -> tuple[int, int]:
 
 
 def rounded_up(value: float, digits: int = 3) -> str:
-    """A figure with so many digits that is never less than the value; `not bounded` for infinity."""
+    """A figure with so many digits, never less than the number as Python writes it; `not bounded` for infinity."""
     if not math.isfinite(value):
         return "not bounded"
     if value == 0:
         return "0"
-    exact = Decimal(value)
+    exact = Decimal(repr(float(value)))
     up = exact.quantize(Decimal(1).scaleb(exact.adjusted() - digits + 1), rounding=ROUND_CEILING)
-    return f"{up:.{digits - 1}e}" if exact.adjusted() < -3 else f"{up.normalize():f}"
+    return f"{up.normalize():e}".replace("e-0", "e-") if exact.adjusted() < -3 else f"{up.normalize():f}"
 
 
 def _for_participants(guarantee: Guarantee) -> tuple[str, ...]:
@@ -161,7 +168,8 @@ def _odds(guarantee: Guarantee) -> str:
     epsilon = guarantee.epsilon or 0.0
     if guarantee.kind is Kind.PURE and not guarantee.delta.total:
         return f"No observation raises the odds of one alternative by more than e^{rounded_up(epsilon)}."
-    beyond = float(rounded_up(epsilon + 1))
+    curve_known = epsilon > 0 and (guarantee.rho is not None or guarantee.mu is not None)
+    beyond = float(rounded_up(epsilon if curve_known else epsilon + 1))
     tail = rounded_up(guarantee.loss_tail(beyond))
     return (
         f"The odds of one alternative rise by more than e^{beyond:g} = {rounded_up(math.exp(beyond))} with probability "
@@ -190,9 +198,3 @@ def _share(fraction: Fraction) -> str:
         if (fraction * base).denominator == 1:
             return f"{int(fraction * base):,} out of {base:,}"
     return f"{fraction.numerator:,} out of {fraction.denominator:,}"
-
-
-_CHOSEN: Final = {
-    Chosen.BEFORE_RANDOMNESS: "chosen before cohorts are drawn",
-    Chosen.ADAPTIVE: "chosen at any time",
-}

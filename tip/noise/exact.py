@@ -83,6 +83,8 @@ def bernoulli_exp(draws: Draws, numerators: Numbers, denominator: int, who: Inte
     **Claim.** For every g the coin is true with probability exp(-g) exactly: floor(g) coins of
     probability 1/e and one of the remaining fraction must all be true.
     """
+    if denominator > _SAFE:
+        numerators = numerators.astype(object)
     whole, rest = numerators // denominator, numerators % denominator
     alive = np.ones(len(who), dtype=np.bool_)
     open_ = np.flatnonzero(whole > 0)
@@ -131,7 +133,7 @@ def _laplace(draws: Draws, scale: Fraction, who: Integers) -> Numbers:
     **Claim.** P[k] is proportional to exp(-|k| / scale) exactly, for every rational scale > 0.
     """
     t, s = scale.numerator, scale.denominator
-    wide = t > _SAFE >> 16
+    wide = max(t, s) > _SAFE >> 16
     values: Numbers = np.zeros(len(who), dtype=object if wide else np.int64)
     pending = np.arange(len(who))
     while pending.size:
@@ -139,7 +141,7 @@ def _laplace(draws: Draws, scale: Fraction, who: Integers) -> Numbers:
         kept = bernoulli_exp(draws, low, t, who[pending])
         chosen, low = pending[kept], low[kept]
         high = _geometric(draws, who[chosen])
-        magnitudes = (low + t * (high.astype(object) if wide else high)) // s
+        magnitudes = (low + t * high.astype(object if wide else np.int64)) // s
         negative = (draws.words(who[chosen]) & np.uint64(1)).astype(np.bool_)
         good = ~(negative & (magnitudes == 0).astype(np.bool_))
         values[chosen[good]] = np.where(negative, -magnitudes, magnitudes)[good]
@@ -168,7 +170,7 @@ def _gaussian(draws: Draws, variance: Fraction, who: Integers) -> Numbers:
 
 def _squares(values: Numbers, factor: int, shift: int) -> Numbers:
     """(|values| factor - shift)^2, in 64 bits where that is safe."""
-    largest = max(int(np.abs(values).max()) * factor, shift) if values.size else 0
+    largest = max(int(np.abs(values).max(initial=1)) * factor, shift)
     magnitudes: Numbers = np.abs(values)
     if largest * largest >= _SAFE:
         magnitudes = magnitudes.astype(object)

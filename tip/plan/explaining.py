@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 from tip.data import load
 from tip.explain import in_words as sentences
+from tip.explain.sights import sight
 from tip.plan.building import model_of
 from tip.plan.coherence import check, check_sizes
-from tip.plan.guarantee import PROTOCOLS, Settled, Sizes, settle
+from tip.plan.guarantee import Settled, Sizes, settle
 from tip.privacy.guarantees import Guarantee
 from tip.randomness import Entropy
 
 if TYPE_CHECKING:
     from tip.explain.words import Audience
     from tip.plan.tables import Plan
+    from tip.privacy.coalitions import Coalition
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,19 +71,13 @@ def explain(plan: Plan) -> Explained:
     model = model_of(plan, features=len(train.names), classes=train.classes)
     sizes = Sizes(enrolled=train.agents, dimension=model.dimension)
     check_sizes(plan, sizes.enrolled, sizes.dimension)
-    return Explained(plan, settle(plan, sizes), sights(plan))
+    settled = settle(plan, sizes)
+    return Explained(plan, settled, sights(plan, tuple(g.coalition for g in settled.observers)))
 
 
-def sights(plan: Plan) -> tuple[Sight, ...]:
-    """What each party sees, as the protocol's flow declares it."""
-    sums = PROTOCOLS[plan.protocol.kind].coordinator_sees == "sum"
-    seen = "the sum of their vectors" if sums else "each agent's vector"
-    return (
-        Sight("world", "every released model and this report"),
-        Sight("agents", "the same, the model of each round while it trains, and their own data and noise"),
-        Sight("coordinator", f"who takes part in each round, and {seen}"),
-        Sight("network", "who sends, when and how much"),
-    )
+def sights(plan: Plan, coalitions: tuple[Coalition, ...]) -> tuple[Sight, ...]:
+    """What each coalition sees under the plan's protocol."""
+    return tuple(Sight(c.text, sight(c, plan.protocol.kind)) for c in coalitions)
 
 
 def in_words(subject: Plan | Guarantee, audience: Audience = "participant") -> str:

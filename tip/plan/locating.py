@@ -59,7 +59,8 @@ class Places:
 
     def changed(self, path: Path, place: str) -> Places:
         """The places after a setting changed this key."""
-        return Places(self.source, {**self.known, path: place})
+        tables = {path[:end]: place for end in range(1, len(path))}  # those that this setting is the first to fill
+        return Places(self.source, {**tables, **self.known, path: place})
 
 
 def load(text: str, where: str) -> tuple[dict[str, Any], Places]:
@@ -130,7 +131,8 @@ class _Scanner:
         elif path in self._counts:
             path = (*path, self._counts[path] - 1)
         self._at += marks
-        self._lines.setdefault(path, line)
+        for end in range(1, len(path) + 1):
+            self._lines.setdefault(path[:end], line)
         return path
 
     def _resolved(self, key: list[str]) -> Path:

@@ -234,9 +234,10 @@ def _put(tables: dict[str, Any], path: Path, value: object, setting: str) -> Non
                 raise ConfigurationError(f"there are {len(inside)} such tables, counted from 0", where=where)
             inside = inside[step]
         else:
-            inside = inside.setdefault(step, [] if isinstance(after, int) else {})
-    if isinstance(path[-1], int):
-        raise ConfigurationError(f"{label(path)} is a whole table", instead="Set its keys one by one.")
+            empty: dict[str, Any] | list[Any] = [] if isinstance(after, int) else {}
+            if not isinstance(inside.get(step), type(empty)):  # absent, or a named table that stood as its value
+                inside[step] = empty
+            inside = inside[step]
     if value is None:
         inside.pop(path[-1], None)
     else:

@@ -16,6 +16,7 @@ from tip.explain.sights import not_protected, sight
 from tip.explain.words import (
     FALSE_ALARMS,
     UNENFORCED,
+    beyond_words,
     coalition_in_words,
     in_words,
     out_of,
@@ -131,8 +132,8 @@ def _promise(told: Story) -> Markup:
         element("ul", *(element("li", sentence) for sentence in rest[2:]), class_="plain"),
         element(
             "details",
-            element("summary", "The same for engineers"),
-            element("ul", *(element("li", sentence) for sentence in in_words(first, "engineer")), class_="plain"),
+            element("summary", "For engineers"),
+            element("ul", *(element("li", sentence) for sentence in beyond_words(first)), class_="plain"),
         ),
     )
 
@@ -151,14 +152,13 @@ def _dots(guarantee: Guarantee) -> Markup:
             cx=f"{10 * (i % 20) + 5}",
             cy=f"{10 * (i // 20) + 5}",
             r="3.4",
-            class_="guess" if i < alarms else "hit" if i < hits else "rest",
+            class_="hit guess" if i < alarms else "hit" if i < hits else "rest",
         )
         for i in range(base)
     ]
-    told = f"{hits} of {base} dots are filled; {alarms} of them would be by blind guessing."
+    told = f"{hits} of {base} dots are filled, {alarms} of them ringed."
     drawn = element("svg", *circles, viewBox="0 0 200 50", role="img", aria_label=told)
-    those = "The dot" if alarms == 1 else f"The {alarms} dots"
-    legend = f"Noticed in at most {hits} of {base} cases. {those} in the color of the text: blind guessing."
+    legend = f"Filled: noticed, at most {hits} of {base} cases. Ringed: blind guessing would notice {alarms}."
     return element("div", drawn, element("p", legend), class_="dots")
 
 
@@ -176,7 +176,7 @@ def _observers(told: Story) -> Markup:
     ]
     caption = (
         "* at most so many cases out of 100 are noticed at 1 false alarm out of 100. "
-        f"{' '.join(sorted({status_in_words(g) for g in told.guarantees}))}"
+        f"{' '.join(sorted({status_in_words(g) for g in told.guarantees if g.epsilon is not None}))}"
     )
     return section("Who saw what, and learns how much", "observers", rows(head, body, caption=caption, look="cards"))
 

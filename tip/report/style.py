@@ -37,8 +37,8 @@ section { margin: clamp(2.2rem, 5vw, 3.4rem) 0 0; }
 .note, figcaption p { font-size: .88rem; line-height: 1.5; }
 .mark { display: inline-block; font-size: .8rem; line-height: 1.35; color: var(--warn); background: var(--warn-back);
   border-radius: .3rem; padding: .16rem .5rem; margin: 0 0 .35rem; }
-.facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(13rem, 100%), 1fr)); gap: 1rem;
-  margin: 0; }
+.facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(13rem, 100%), 1fr));
+  gap: 1rem; margin: 0 0 .9rem; }
 .facts div { background: var(--card); border: 1px solid var(--line); border-radius: .7rem;
   padding: 1rem 1.15rem .9rem; }
 .facts dt { color: var(--soft); font-size: .88rem; }
@@ -55,22 +55,25 @@ section { margin: clamp(2.2rem, 5vw, 3.4rem) 0 0; }
 .dots svg { width: 100%; max-width: 21rem; height: auto; display: block; }
 .dots circle { fill: none; stroke: var(--soft); stroke-width: .7; }
 .dots .hit { fill: var(--accent); stroke: var(--accent); }
-.dots .guess { fill: var(--ink); stroke: var(--ink); }
+.dots .guess { stroke: var(--ink); stroke-width: 2; }
 .dots p { font-size: .88rem; line-height: 1.45; color: var(--soft); margin: .6rem 0 0; }
 @media (min-width: 48rem) { .promise.with-dots { grid-template-columns: minmax(0, 1fr) 19rem; align-items: center; } }
 .plain { padding-left: 1.15rem; margin: 1.1rem 0 0; }
 .plain li { margin: 0 0 .4rem; }
 .curves { display: grid; gap: 1.4rem; grid-template-columns: repeat(auto-fit, minmax(min(24rem, 100%), 1fr)); }
 figure { margin: 0; background: var(--card); border: 1px solid var(--line); border-radius: .8rem;
-  padding: 1.1rem 1.15rem .6rem; min-width: 0; }
-figure svg { width: 100%; height: auto; display: block; font-family: var(--sans); margin-top: .5rem; }
+  padding: 1.1rem 1.15rem .6rem; min-width: 0; display: flex; flex-direction: column; }
+figure svg { width: 100%; height: auto; display: block; font-family: var(--sans);
+  margin-top: auto; padding-top: .5rem; }
 figcaption p { color: var(--soft); margin: 0; }
 table { width: 100%; border-collapse: collapse; font-size: .94rem; line-height: 1.45; }
 caption { text-align: left; color: var(--soft); font-size: .88rem; padding: 0 0 .5rem; }
-th { text-align: left; font-weight: 600; font-size: .85rem; color: var(--soft); vertical-align: bottom; }
+th { text-align: left; font-weight: 600; font-size: .85rem; color: var(--soft); vertical-align: bottom;
+  overflow-wrap: normal; }
 th, td { padding: .6rem .9rem .6rem 0; border-bottom: 1px solid var(--line); }
 td { vertical-align: top; font-variant-numeric: tabular-nums; overflow-wrap: break-word; }
 td:first-child { min-width: 9rem; }
+.cards td:nth-child(3), .cards td:nth-child(4), .cards td:nth-child(5) { white-space: nowrap; }
 td strong { font-weight: 600; }
 td small { display: block; color: var(--soft); font-size: .85rem; }
 .numbers td:first-child { min-width: 0; }
@@ -82,6 +85,9 @@ pre { background: var(--card); border: 1px solid var(--line); border-radius: .7r
   margin: .6rem 0; white-space: pre-wrap; line-height: 1.5; }
 footer { color: var(--soft); font-size: .88rem; padding-top: 2.6rem; padding-bottom: 3rem; }
 @media (max-width: 46rem) {
+  .facts { grid-template-columns: repeat(2, minmax(0, 1fr)); gap: .7rem; }
+  .facts div { padding: .75rem .9rem .7rem; }
+  .facts .value { font-size: 1.8rem; }
   .cards thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
   .cards, .cards tbody, .cards caption { display: block; }
   .cards tr { display: block; background: var(--card); border: 1px solid var(--line); border-radius: .7rem;

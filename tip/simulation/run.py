@@ -153,36 +153,43 @@ def _play(
     progress = replace(progress, participation=progress.participation.charged(answering))
     if charge is not None and not federation.entropy.simulated:
         charge(progress)
-    epsilon, delta = federation.settled.spent(progress.participation.most)
-    facts = {
-        "number": number,
-        "cohort": len(cohort),
-        "survivors": len(answering),
-        "epsilon_spent": epsilon,
-        "delta_spent": delta,
-    }
     if len(answering) < max(federation.minimum, 1):
-        why = f"{len(answering)} agents answered, {federation.minimum} are needed; nothing was released"
-        given_up = Round(
-            **facts, released=False, reason=why, update_norm=None, metrics={}, clipped=None, nonfinite=None
-        )
-        return replace(progress, done=number), given_up
+        return replace(progress, done=number), _given_up(federation, progress, number, len(cohort), len(answering))
     summed = federation.engine.sum_of(answering, progress.server.parameters, number)
     mean = federation.engine.channel.decode(summed.total) / federation.cohorts.planned
-    progress = replace(
-        progress,
-        server=federation.optimizer.update(progress.server, mean),
-        done=number,
-        released=progress.released + 1,
-    )
+    server = federation.optimizer.update(progress.server, mean)
+    progress = replace(progress, server=server, done=number, released=progress.released + 1)
+    epsilon, delta = federation.settled.spent(progress.participation.most)
     return progress, Round(
-        **facts,
+        number=number,
+        cohort=len(cohort),
+        survivors=len(answering),
         released=True,
         reason="",
+        epsilon_spent=epsilon,
+        delta_spent=delta,
         update_norm=float(np.linalg.norm(mean)),
         metrics=_metrics_now(federation, progress),
         clipped=summed.clipped / len(answering),
         nonfinite=summed.nonfinite,
+    )
+
+
+def _given_up(federation: Federation, progress: Progress, number: int, cohort: int, answering: int) -> Round:
+    """A round that released nothing; who sent stays charged."""
+    epsilon, delta = federation.settled.spent(progress.participation.most)
+    return Round(
+        number=number,
+        cohort=cohort,
+        survivors=answering,
+        released=False,
+        reason=f"{answering:,} agents answered, {federation.minimum:,} are needed; nothing was released",
+        epsilon_spent=epsilon,
+        delta_spent=delta,
+        update_norm=None,
+        metrics={},
+        clipped=None,
+        nonfinite=None,
     )
 
 

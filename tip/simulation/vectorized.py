@@ -90,7 +90,7 @@ class Plain:
 
     def decode(self, total: NDArray[np.uint64]) -> Floats:
         """The sum of the updates, centered."""
-        return total.view(np.int64) * self.step
+        return total.view(np.int64).astype(np.float64) * self.step
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,115 @@
+"""Flow: every field that anybody sees is declared, and the declared values are true (law 21)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from tip.protocols import FAITHFUL, AgentId, Network, Round, Table, clear, ideal, run_round
+from tip.protocols.clear import client, server
+from tip.protocols.clear import messages as clear_messages
+from tip.protocols.codec import U32, Agents
+from tip.protocols.core import COORDINATOR, undeclared
+from tip.protocols.ideal import adder
+from tip.protocols.loopback import SIZE, Runnable
+
+if TYPE_CHECKING:
+    from tip.protocols.loopback import Outcome, Transcript
+
+VECTORS = {AgentId(i): np.array([i, -i, 7 * i], dtype=np.int64) for i in range(6)}
+ROOMS: list[Runnable] = [clear, ideal]
+
+
+def play(protocol: Runnable, network: Network = FAITHFUL, minimum: int = 4) -> Outcome:
+    return run_round(
+        protocol, VECTORS, minimum=minimum, modulus_bits=32, round=Round(2), model_hash=bytes(32), network=network
+    )
+
+
+@pytest.mark.parametrize("protocol", ROOMS)
+def test_the_table_covers_exactly_the_fields_of_all_messages(protocol: Runnable) -> None:
+    declared = {(row.message, row.field) for row in protocol.FLOW if row.party != "network"}
+    table = protocol.TABLE
+    assert declared == {(c.__name__, f) for c in table.types.values() for f in (*table.fields(c), SIZE)}
+    overheard = {row.message for row in protocol.FLOW if row.party == "network"}
+    assert overheard == {cls.__name__ for cls in table.types.values()}
+    assert len({(row.party, row.message, row.field) for row in protocol.FLOW}) == len(protocol.FLOW)
+
+
+@pytest.mark.parametrize("protocol", ROOMS)
+@pytest.mark.parametrize("network", [FAITHFUL, Network(copies=2), Network(silent=frozenset(map(AgentId, range(4))))])
+def test_everything_that_was_seen_is_declared(protocol: Runnable, network: Network) -> None:
+    assert undeclared(protocol.FLOW, play(protocol, network).transcript.seen()) == frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """A mutant: it tells the agents more than the table says."""
+
+    round: Round
+    sender: AgentId
+    survivors: Agents
+    slowest: U32 = 3
+
+
+def test_a_message_with_an_extra_field_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    types = {1: clear_messages.Announce, 2: clear_messages.Vector, 3: Closed, 4: clear_messages.Abandoned}
+    monkeypatch.setattr(clear, "TABLE", Table(protocol=1, version=1, types=types))
+    for role in (client, server):
+        monkeypatch.setattr(role, "Closed", Closed)
+    outcome = play(clear)
+    assert outcome.survivors
+    assert undeclared(clear.FLOW, outcome.transcript.seen()) == {("agent", "Closed", "slowest")}
+
+
+def test_a_field_that_reaches_another_party_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    def leaky(state: adder.Summing, body: adder.Body) -> adder.Step[adder.Adder]:
+        step = honest(state, body)
+        return adder.Step(step.state, (*step.sends, adder.Send(AgentId(0), step.sends[0].message)))
+
+    honest = adder.Summing.summed
+    monkeypatch.setattr(adder.Summing, "summed", leaky)
+    caught = undeclared(ideal.FLOW, play(ideal).transcript.seen())
+    assert ("agent", "Sum", "body") in caught
+
+
+@pytest.mark.parametrize("protocol", ROOMS)
+def test_private_values_are_what_the_table_says(protocol: Runnable) -> None:
+    outcome = play(protocol)
+    truth = {agent: vector.astype(np.uint64).astype(np.uint32) for agent, vector in VECTORS.items()}
+    private = {(row.party, row.message, row.field) for row in protocol.FLOW if row.private}
+    assert all(row.noise != "none" for row in protocol.FLOW if row.private)
+    for row in outcome.transcript.received:
+        name = type(row.message).__name__
+        for field, value in row.fields():
+            if (row.role, name, field) in private:
+                expected = truth[row.message.sender] if name == "Vector" else sum(truth.values())
+                assert np.array_equal(np.asarray(value), np.asarray(expected))
+
+
+def test_under_clear_the_coordinator_sees_each_vector_and_under_ideal_one_sum() -> None:
+    def bodies(transcript: Transcript) -> list[str]:
+        return [type(row.message).__name__ for row in transcript.of(COORDINATOR) if row.vectors]
+
+    assert bodies(play(clear).transcript) == ["Vector"] * len(VECTORS)
+    assert bodies(play(ideal).transcript) == ["Sum"]
+    assert bodies(play(ideal, minimum=7).transcript) == []
+
+
+def other_data(protocol: Runnable) -> Transcript:
+    vectors = {agent: vector * 31 + 5 for agent, vector in VECTORS.items()}
+    return run_round(protocol, vectors, minimum=4, modulus_bits=32, round=Round(2), model_hash=bytes(32)).transcript
+
+
+@pytest.mark.parametrize("protocol", ROOMS)
+def test_fields_that_are_not_private_do_not_depend_on_data(protocol: Runnable) -> None:
+    private = {(row.party, row.message, row.field) for row in protocol.FLOW if row.private}
+    one, other = play(protocol).transcript.received, other_data(protocol).received
+    assert len(one) == len(other)
+    for left, right in zip(one, other, strict=True):
+        for (name, mine), (_, theirs) in zip(left.fields(), right.fields(), strict=True):
+            if (left.role, type(left.message).__name__, name) not in private:
+                assert mine == theirs
