@@ -20,6 +20,7 @@ import re
 import threading
 import unicodedata
 import zipfile
+import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -140,9 +141,9 @@ class RunFolder:
         """All arrays of an `.npz` file by name; a damaged file is told as such."""
         self.require(name)
         try:
-            with np.load(self.at(name), allow_pickle=False) as archive:
+            with np.load(io.BytesIO(self.at(name).read_bytes()), allow_pickle=False) as archive:
                 return {key: archive[key] for key in archive.files}
-        except (ValueError, EOFError, KeyError, AttributeError, zipfile.BadZipFile) as error:
+        except (ValueError, TypeError, EOFError, KeyError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
             raise DataError("is no file of arrays, or damaged", file=str(self.at(name))) from error
 
 
@@ -207,6 +208,8 @@ def strict_json(value: object, *, indent: int | None = None) -> str:
     """JSON as the standard has it: no NaN, no infinity, NumPy numbers as plain ones."""
     try:
         return json.dumps(value, allow_nan=False, ensure_ascii=False, indent=indent, default=_plain)
+    except ConfigurationError:
+        raise
     except ValueError as error:
         raise ConfigurationError("NaN and infinity cannot be written as JSON.", instead="Write null.") from error
 

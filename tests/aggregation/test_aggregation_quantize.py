@@ -48,6 +48,7 @@ def reals(n: int, d: int, *, lane: int = 0) -> Reals:
 # --- the bound -------------------------------------------------------------------------------------
 
 
+@settings(deadline=None)
 @given(st.integers(1, 10**5), st.integers(1, 10**6))
 def test_the_bound_is_the_floor_of_its_formula(radius: int, dimension: int) -> None:
     """Decided in integers: k <= a + b sqrt(d) for the two branches, without any root."""
@@ -69,6 +70,7 @@ extreme = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(st.lists(extreme, min_size=5, max_size=5), min_size=1, max_size=6), st.sampled_from([1.0, 3.5, 100.0]))
 def test_every_row_meets_the_bound_and_rows_that_are_not_finite_send_zeros(
     rows: list[list[float]], radius: float
@@ -83,6 +85,7 @@ def test_every_row_meets_the_bound_and_rows_that_are_not_finite_send_zeros(
     assert updates.tobytes() == before.tobytes()
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(-1e3, 1e3), min_size=4, max_size=4), st.sampled_from([1e-290, 1e-155, 1.0, 1e150, 1e290]))
 def test_clipping_is_the_same_at_any_scale(row: list[float], scale: float) -> None:
     """Squares that overflow or vanish change nothing: the row, the norm and the step scale together."""
@@ -186,7 +189,7 @@ def test_rounding_is_unbiased_before_conditioning() -> None:
     assert np.isin(vectors - np.floor(row), [0, 1]).all()
     assert not unbiased(np.rint(updates).astype(np.int64), row)
     assert not unbiased(np.floor(updates).astype(np.int64), row)
-    assert not unbiased(np.where(vectors[:, :1] == vectors, vectors, vectors), row + 0.02)
+    assert not unbiased(vectors, row + 0.02)
 
 
 def exact(row: Reals, bound: int) -> tuple[float, Reals]:
@@ -320,6 +323,7 @@ def tail(variance: float, least: int) -> float:
     return float(mass[np.abs(values) >= least].sum() / mass.sum())
 
 
+@settings(deadline=None)
 @given(st.floats(0.3, 3000), st.integers(1, 4))
 def test_the_overflow_bound_covers_the_exact_tail(variance: float, dimension: int) -> None:
     grid = Grid(1.0, 100.0, dimension, 16)

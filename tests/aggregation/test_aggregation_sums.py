@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tip.aggregation.sums import MODULUS_BITS, centered, ring_add, ring_sum, ring_type, to_ring
@@ -29,6 +29,7 @@ def ring_words(n: int, d: int, bits: int) -> NDArray[np.unsignedinteger]:
     return np.ascontiguousarray(STREAM.words(np.arange(n), d, dtype=ring_type(bits).type)).astype(ring_type(bits))
 
 
+@settings(deadline=None)
 @given(st.data(), BITS, st.integers(0, 6), st.integers(0, 5))
 def test_ring_sums_are_sums_modulo_the_ring(data: st.DataObject, bits: int, n: int, d: int) -> None:
     rows = [[data.draw(st.integers(0, 2**bits - 1)) for _ in range(d)] for _ in range(n)]
@@ -38,6 +39,7 @@ def test_ring_sums_are_sums_modulo_the_ring(data: st.DataObject, bits: int, n: i
     assert total.tolist() == twin(rows, d, bits)
 
 
+@settings(deadline=None)
 @given(st.data(), BITS, st.integers(0, 6), st.integers(0, 5))
 def test_int64_values_stand_for_their_residues(data: st.DataObject, bits: int, n: int, d: int) -> None:
     rows = [[data.draw(st.integers(-(2**63), 2**63 - 1)) for _ in range(d)] for _ in range(n)]
@@ -46,6 +48,7 @@ def test_int64_values_stand_for_their_residues(data: st.DataObject, bits: int, n
     assert [to_ring(vectors[i], bits).tolist() for i in range(n)] == [twin([row], d, bits) for row in rows]
 
 
+@settings(deadline=None)
 @given(st.data(), BITS)
 def test_centered_takes_to_ring_back(data: st.DataObject, bits: int) -> None:
     values = data.draw(st.lists(st.integers(-(2 ** (bits - 1)), 2 ** (bits - 1) - 1), max_size=8))

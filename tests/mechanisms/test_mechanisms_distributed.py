@@ -1,10 +1,11 @@
-"""Noise in shares: whose shares count, what is refused, and that the noise has the promised law."""
+"""Noise in shares: whose count, what is refused, the law of the noise."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import replace
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
@@ -101,9 +102,9 @@ def test_the_share_is_the_samplers() -> None:
         {"minimum": -3},
     ],
 )
-def test_parameters_are_checked(change: dict[str, object]) -> None:
+def test_parameters_are_checked(change: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError):
-        replace(MECHANISM, **change)  # type: ignore[arg-type]  # that is the test
+        replace(MECHANISM, **change)
 
 
 @pytest.mark.parametrize(
@@ -146,6 +147,7 @@ def test_within_at_the_edge() -> None:
 
 
 def test_honest_shares_checks() -> None:
-    for bad in ((0, 0), (-1, 0), (5, -1), (5.0, 1), (5, 1.0)):
+    nonsense: tuple[Any, ...] = ((0, 0), (-1, 0), (5, -1), (5.0, 1), (5, 1.0))
+    for bad in nonsense:
         with pytest.raises(ConfigurationError):
-            honest_shares(*bad)  # type: ignore[arg-type]  # that is the test
+            honest_shares(*bad)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tip.errors import ConfigurationError
@@ -164,6 +164,7 @@ def test_sizes_are_whole_numbers(sizes: tuple[int, int]) -> None:
         check_sizes(PLAN, *sizes)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 10_000), st.integers(0, 99))
 def test_the_largest_possible_minimum_is_possible_and_one_more_is_not(enrolled: int, percent: int) -> None:
     most = enrolled * (100 - percent) // 100
@@ -174,6 +175,7 @@ def test_the_largest_possible_minimum_is_possible_and_one_more_is_not(enrolled: 
         check_sizes(PLAN.replace(dropout, f"minimum={most + 1}", "delta=1e-9"), enrolled, 1)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 999))
 def test_the_share_in_the_promise_is_compared_exactly(per_mille: int) -> None:
     share = per_mille / 1000
@@ -194,3 +196,8 @@ def test_shares_are_what_was_written() -> None:
 def test_a_plan_without_privacy_needs_no_budget() -> None:
     holds(PLAN.replace(*CLEAR))
     assert PLAN.replace(*CLEAR).privacy is None
+
+
+def test_a_fixed_cohort_that_is_too_small_is_refused_without_the_population() -> None:
+    with pytest.raises(ConfigurationError, match="The largest possible minimum is 95"):
+        check(PLAN.replace(*FIXED, "minimum=96"))

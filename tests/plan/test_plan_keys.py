@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tip.plan.keys import ELSEWHERE, Key, Part, cells, plain, required, rows, unknown
@@ -108,6 +108,7 @@ def test_what_has_no_single_key_is_answered_with_a_sentence(theirs: str, told: s
     assert told in answer(theirs)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=30))
 def test_any_name_gets_an_answer(name: str) -> None:
     assert answer(name)

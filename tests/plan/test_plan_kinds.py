@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tip.plan.kinds import (
@@ -46,6 +46,7 @@ ANYTHING = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(st.sampled_from(KINDS), ANYTHING)
 def test_any_value_is_judged_and_told_without_an_exception(kind: Kind, value: object) -> None:
     assert kind.words

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import tomli_w
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tip.errors import ConfigurationError
@@ -118,6 +118,7 @@ def leaves(value: Any, path: Path = ()) -> list[Path]:  # noqa: ANN401 - any TOM
     return [path]
 
 
+@settings(deadline=None)
 @given(st.dictionaries(KEYS, VALUES, max_size=4))
 def test_every_key_that_tomllib_reads_has_a_line(tables: dict[str, Any]) -> None:
     text = tomli_w.dumps(tables)
@@ -129,6 +130,7 @@ def test_every_key_that_tomllib_reads_has_a_line(tables: dict[str, Any]) -> None
         assert 1 <= int(place.removeprefix("f:")) <= len(lines)
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.text("abc", min_size=1, max_size=3), st.text(" \t", max_size=2)), unique_by=lambda p: p[0])
 )

@@ -1,4 +1,4 @@
-"""Accounting through dp_accounting: check values, safe direction, and refusals instead of numbers."""
+"""Accounting: check values, safe direction, refusals instead of numbers."""
 
 from __future__ import annotations
 

@@ -140,3 +140,5 @@ def test_wrong_types_are_refused() -> None:
         Coalition({"coordinator"}, Fraction(0), Chosen.BEFORE_RANDOMNESS)  # type: ignore[arg-type]  # that is the test
     with pytest.raises(ConfigurationError):
         Coalition.parse("world").colluders(-1)
+    with pytest.raises(ConfigurationError, match="a text"):
+        Coalition.parse(5)  # type: ignore[arg-type]  # that is the test

@@ -1,4 +1,4 @@
-"""The distributed-noise guarantee against exact convolution, and the mutants that the same check rejects.
+"""Noise in shares against exact convolution, and rejected mutants.
 
 Everything here is enumerated: the mass function of a sum of n discrete Gaussians by convolution of
 positive numbers (so each mass has a relative error of a few n * 2^-53), on a support whose cut-off

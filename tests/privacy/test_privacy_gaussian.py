@@ -1,4 +1,4 @@
-"""Closed forms of Gaussian differential privacy against tables and 60-digit arithmetic."""
+"""Gaussian closed forms against tables and 60-digit arithmetic."""
 
 from __future__ import annotations
 

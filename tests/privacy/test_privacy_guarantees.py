@@ -1,4 +1,4 @@
-"""Guarantees as data: validation, JSON, comparison, composition, and the curves that words are made of."""
+"""Guarantees as data: validation, JSON, composition, curves."""
 
 from __future__ import annotations
 
@@ -15,18 +15,9 @@ from hypothesis import strategies as st
 from tip.errors import ConfigurationError
 from tip.privacy import gaussian, integer
 from tip.privacy.coalitions import Chosen, Coalition
-from tip.privacy.guarantees import (
-    Assumption,
-    Delta,
-    Guarantee,
-    Kind,
-    Neighboring,
-    Security,
-    Status,
-    Unit,
-    compose,
-    distance_charge,
-)
+from tip.privacy.composition import compose
+from tip.privacy.guarantees import Guarantee
+from tip.privacy.statements import Assumption, Delta, Kind, Neighboring, Security, Status, Unit, distance_charge
 
 BASE = Guarantee(
     epsilon=1.0,

@@ -1,4 +1,4 @@
-"""zCDP of integer noise and what it means, against enumeration and other formulas."""
+"""zCDP of integer noise and what it means, against other formulas."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ def test_the_round_opens_with_everybody_told() -> None:
 def test_a_vector_is_added_and_forgotten() -> None:
     step = server.advance(collecting(), vector(A))
     assert step.work == (Add(A, body(1)),)
-    assert step.faults == step.sends == ()
+    assert (step.faults, step.sends) == ((), ())
     assert not isinstance(step.state, server.Summing)
 
 
@@ -122,7 +122,7 @@ def test_two_different_vectors_name_the_agent_with_evidence() -> None:
         assert only_fault(step) == (A,)
         assert step.faults[0].evidence == TABLE.evidence(vector(A, 77))
         assert step.state == state
-        assert step.work == step.sends == ()
+        assert (step.work, step.sends) == ((), ())
 
 
 def test_a_late_vector_is_dropped() -> None:
@@ -146,7 +146,7 @@ def test_what_does_not_belong_names_its_sender(message: Message) -> None:
     step = server.advance(collecting(A), message)
     assert only_fault(step) == (message.sender,)
     assert step.state == collecting(A)
-    assert step.work == step.sends == ()
+    assert (step.work, step.sends) == ((), ())
 
 
 def test_an_old_round_s_vector_is_dropped() -> None:
@@ -178,7 +178,7 @@ def test_an_agent_declines_what_it_did_not_agree_to(terms: Terms) -> None:
     step = client.advance(waiting(), Announce.under(terms, MODEL, 10))
     assert only_fault(step) == (COORDINATOR,)
     assert isinstance(step.state, client.Declined)
-    assert step.work == step.sends == ()
+    assert (step.work, step.sends) == ((), ())
     assert only_fault(client.advance(step.state, ANNOUNCED)) == (COORDINATOR,)
     ending = Closed(R, COORDINATOR, (B, C))
     assert client.advance(step.state, ending) == Step(step.state)
@@ -195,7 +195,7 @@ def test_two_announcements_name_the_coordinator() -> None:
         step = client.advance(state, other)
         assert only_fault(step) == (COORDINATOR,)
         assert step.state == state
-        assert step.sends == step.work == ()
+        assert (step.sends, step.work) == ((), ())
 
 
 def test_agents_hear_the_end() -> None:

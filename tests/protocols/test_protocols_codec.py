@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tip.errors import ConfigurationError, MalformedMessage, ProtocolMisuse
@@ -63,6 +63,7 @@ def messages(draw: st.DrawFn) -> tuple[Table, Message, Mapping[bytes, NDArray[An
     return room.TABLE, cls(**{name: values[name] for name in room.TABLE.fields(cls)}), {body.digest: vector}
 
 
+@settings(deadline=None)
 @given(messages())
 def test_what_was_encoded_comes_back(sent: tuple[Table, Message, Mapping[bytes, NDArray[Any]]]) -> None:
     table, message, vectors = sent
@@ -82,6 +83,7 @@ def canonical(table: Table, frame: bytes) -> bool:
     return table.encode(got.message, got.vectors) == frame
 
 
+@settings(deadline=None)
 @given(messages(), st.data())
 def test_every_changed_frame_is_refused_or_is_another_message(
     sent: tuple[Table, Message, Mapping[bytes, NDArray[Any]]], data: st.DataObject
@@ -98,11 +100,13 @@ def test_every_changed_frame_is_refused_or_is_another_message(
                 table.decode(cut, limit=LIMIT)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=80), st.sampled_from([clear.TABLE, ideal.TABLE]))
 def test_noise_is_refused(noise: bytes, table: Table) -> None:
     assert canonical(table, noise)
 
 
+@settings(deadline=None)
 @given(
     st.binary(max_size=60), st.sampled_from([clear.TABLE, ideal.TABLE]), st.sampled_from(range(1, 8)), rounds, agents
 )

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tip.aggregation.sums import ring_sum
 from tip.errors import ConfigurationError, ProtocolMisuse
+from tip.protocols import clear, ideal
 from tip.protocols.core import (
     Accumulator,
     Add,
@@ -73,6 +74,7 @@ def test_terms_are_validated(terms: tuple[int, int, int, int]) -> None:
         Terms(Round(terms[0]), *terms[1:])
 
 
+@settings(deadline=None)
 @given(st.lists(st.lists(st.integers(0, 2**32 - 1), min_size=3, max_size=3), min_size=1, max_size=6))
 def test_the_accumulator_adds_in_the_ring(rows: list[list[int]]) -> None:
     sums = Accumulator()
@@ -152,8 +154,6 @@ def test_an_undeclared_field_is_named() -> None:
 
 
 def test_descriptors_say_what_the_coordinator_sees() -> None:
-    from tip.protocols import clear, ideal
-
     assert isinstance(clear.PROTOCOL, Descriptor)
     assert (clear.PROTOCOL.name, clear.PROTOCOL.coordinator_sees) == ("clear", "each message")
     assert (ideal.PROTOCOL.name, ideal.PROTOCOL.coordinator_sees) == ("ideal", "sum")

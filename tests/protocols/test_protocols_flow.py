@@ -11,13 +11,14 @@ import pytest
 from tip.protocols import FAITHFUL, AgentId, Network, Round, Table, clear, ideal, run_round
 from tip.protocols.clear import client, server
 from tip.protocols.clear import messages as clear_messages
-from tip.protocols.codec import U32, Agents
-from tip.protocols.core import COORDINATOR, undeclared
+from tip.protocols.codec import U32, Agents  # noqa: TC001 - the table reads the annotations at run time
+from tip.protocols.core import COORDINATOR, Body, Send, Step, undeclared
 from tip.protocols.ideal import adder
-from tip.protocols.loopback import SIZE, Runnable
+from tip.protocols.transcript import SIZE
 
 if TYPE_CHECKING:
-    from tip.protocols.loopback import Outcome, Transcript
+    from tip.protocols.loopback import Runnable
+    from tip.protocols.transcript import Outcome, Transcript
 
 VECTORS = {AgentId(i): np.array([i, -i, 7 * i], dtype=np.int64) for i in range(6)}
 ROOMS: list[Runnable] = [clear, ideal]
@@ -66,9 +67,9 @@ def test_a_message_with_an_extra_field_is_caught(monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_field_that_reaches_another_party_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    def leaky(state: adder.Summing, body: adder.Body) -> adder.Step[adder.Adder]:
+    def leaky(state: adder.Summing, body: Body) -> Step[adder.Adder]:
         step = honest(state, body)
-        return adder.Step(step.state, (*step.sends, adder.Send(AgentId(0), step.sends[0].message)))
+        return Step(step.state, (*step.sends, Send(AgentId(0), step.sends[0].message)))
 
     honest = adder.Summing.summed
     monkeypatch.setattr(adder.Summing, "summed", leaky)

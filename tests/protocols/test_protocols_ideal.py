@@ -155,7 +155,7 @@ def test_vectors_count_only_for_the_announcement_that_they_answer() -> None:
     step = adder.advance(gathering(A), vector(B, announced=LOWER))
     assert only_fault(step) == ()  # the agent or the coordinator: neither can be named
     assert step.state == gathering(A)
-    assert step.work == step.sends == ()
+    assert (step.work, step.sends) == ((), ())
 
 
 def test_early_vectors_wait_for_the_announcement() -> None:
@@ -177,7 +177,7 @@ def test_the_adder_names_an_agent_that_answers_twice() -> None:
         step = adder.advance(state, vector(A, 77))
         assert only_fault(step) == (A,)
         assert step.state == state
-        assert step.work == step.sends == ()
+        assert (step.work, step.sends) == ((), ())
 
 
 def test_a_late_vector_is_dropped() -> None:
@@ -204,7 +204,7 @@ def test_what_does_not_belong_names_its_sender(message: Message) -> None:
     step = adder.advance(gathering(A), message)
     assert only_fault(step) == (message.sender,)
     assert step.state == gathering(A)
-    assert step.work == step.sends == ()
+    assert (step.work, step.sends) == ((), ())
 
 
 def test_an_unopened_adder_takes_enrolled_agents_only() -> None:
@@ -240,7 +240,7 @@ def test_the_coordinator_gives_up_below_the_minimum() -> None:
 
 def test_the_coordinator_takes_the_sum_that_it_asked_for() -> None:
     asked = server.advance(collecting(A, C), Deadline(10)).state
-    wrong = [
+    wrong: list[Message] = [
         Sum(R, ADDER, (A, B), body(9)),
         Sum(R, ADDER, (A, C), body(9, dimension=2)),
         Refused(R, ADDER, (A, B)),
@@ -308,7 +308,7 @@ def test_an_agent_declines_what_it_did_not_agree_to(terms: Terms) -> None:
     step = client.advance(client.Waiting(A, TERMS), Announce.under(terms, MODEL, 10))
     assert only_fault(step) == (COORDINATOR,)
     assert isinstance(step.state, client.Declined)
-    assert step.work == step.sends == ()
+    assert (step.work, step.sends) == ((), ())
 
 
 def test_an_agent_hears_the_coordinator_alone_and_this_round_alone() -> None:

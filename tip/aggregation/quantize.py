@@ -61,7 +61,8 @@ class Encoded:
 class Grid:
     """A fixed-point grid of width `step` for updates of L2 norm at most `clipping_norm`.
 
-    `squared_bound` is the L2^2 bound on every integer vector that leaves, in squared grid steps.
+    `squared_bound` is the L2^2 bound on every integer vector that leaves, in squared grid steps; `limit`,
+    about c + 1, holds every coordinate before it is rounded.
     """
 
     step: float
@@ -69,6 +70,7 @@ class Grid:
     dimension: int
     modulus_bits: int
     squared_bound: int = field(init=False)
+    limit: float = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         ring_type(self.modulus_bits)
@@ -78,6 +80,7 @@ class Grid:
             if not (math.isfinite(value) and 1 / _HUGE <= value <= _HUGE):
                 raise ConfigurationError(f"{name} = {value!r} is not a positive number between 1e-300 and 1e300")
         object.__setattr__(self, "squared_bound", _rounding_bound(self.radius, self.dimension))
+        object.__setattr__(self, "limit", float(self.radius) + 1)
         self._check_range()
 
     def _check_range(self) -> None:
@@ -119,7 +122,7 @@ class Grid:
         on row i, `agents[i]` and the stream, and its integer sum of squares is <= `squared_bound`.
         """
         self._check_updates(updates, agents)
-        rows, factors, clipped, nonfinite = _scaled(updates, float(self.radius), self.step)
+        rows, factors, clipped, nonfinite = _scaled(updates, self.limit - 1, self.step)
         vectors = np.empty(updates.shape, dtype=np.int64)
         squares = self._round(rows, factors, _Coins(stream, agents, 0), vectors)
         bad = np.flatnonzero(squares > self.squared_bound)
@@ -147,7 +150,6 @@ class Grid:
 
         Tiles part rows at will and columns at multiples of four words, where the cipher's blocks begin.
         """
-        limit = float(self.radius) + 1
         squares = np.zeros(len(rows), dtype=np.int64)
         width = min(self.dimension, _TILE)
         height = max(1, _TILE // width)
@@ -156,7 +158,8 @@ class Grid:
             for left in range(0, self.dimension, width):
                 tile = out[lines, left : left + width]
                 work = rows[lines, left : left + width] * factors[lines, None]
-                np.clip(work, -limit, limit, out=work)
+                np.minimum(work, self.limit, out=work)
+                np.maximum(work, -self.limit, out=work)
                 work += coins.draw(lines, left, tile.shape[1])
                 np.floor(work, out=work)
                 np.copyto(tile, work, casting="unsafe")
@@ -165,8 +168,7 @@ class Grid:
 
     def _toward_zero(self, rows: Reals, factors: Reals) -> Integers:
         """The deterministic last resort: truncation, tested as well; a row that fails becomes zeros."""
-        limit = float(self.radius) + 1
-        vectors = np.trunc(np.clip(rows * factors[:, None], -limit, limit)).astype(np.int64)
+        vectors = np.trunc(np.clip(rows * factors[:, None], -self.limit, self.limit)).astype(np.int64)
         vectors[np.einsum("ij,ij->i", vectors, vectors) > self.squared_bound] = 0
         return vectors
 

@@ -63,7 +63,7 @@ def ring_add(total: Ring, vectors: Ring | Integers, *, out: Ring | None = None) 
     block = vectors[None, :] if vectors.ndim == 1 else vectors
     if block.ndim != 2 or block.shape[1] != len(total):
         raise ConfigurationError(f"cannot add shape {vectors.shape} to a total of dimension {len(total)}")
-    term = ring_sum(block, bits) if len(block) != 1 else to_ring_or_same(block[0], bits)
+    term = ring_sum(block, bits) if len(block) != 1 else _as_ring(block[0], bits)
     return np.add(total, term, out=out)
 
 
@@ -75,7 +75,7 @@ def to_ring(integers: Integers, modulus_bits: int) -> Ring:
     return integers.view(np.uint64).astype(word)
 
 
-def to_ring_or_same(values: Ring | Integers, modulus_bits: int) -> Ring:
+def _as_ring(values: Ring | Integers, modulus_bits: int) -> Ring:
     """Residues of `int64` values; values that are ring elements already are returned as they are."""
     word = ring_type(modulus_bits)
     return _words(values, word).astype(word, copy=False)

@@ -6,10 +6,15 @@ momentum m (heavy ball):
 
     v <- m v + mean update,        theta <- theta + r v.
 
-With `averaging` the released model is the mean of all iterates theta_1 ... theta_t (Polyak and
-Juditsky 1992): privacy noise enters every step, and the mean forgets it as 1/t while the last
-iterate keeps a part of it for ever. The mean runs over *all* rounds, the start theta_0 left out: so it
-needs no planned end, and the model after round t is a function of t rounds alone.
+With `averaging` the released model is a weighted mean of the iterates theta_1 ... theta_t (after Polyak
+and Juditsky 1992): privacy noise enters every step, and a mean forgets it as 1/t while the last iterate
+keeps a part of it for ever. Late iterates weigh more, the polynomial decay of Shamir and Zhang (2013),
+section 4, with eta = 3:
+
+    average_t = average_(t-1) + 4 / (t + 3) (theta_t - average_(t-1)),   so theta_s weighs s (s+1) (s+2).
+
+That is the mean of "the second half" without a planned end: it counts as 7/16 t iterates against noise,
+and what the start has left in it falls as t^-4, not as the 1/t of a plain mean.
 
 A state holds only what was released: averaging and momentum are post-processing.
 """
@@ -17,7 +22,7 @@ A state holds only what was released: averaging and momentum are post-processing
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -29,6 +34,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tip.learning.model import Model, Reals
+
+_LATE: Final = 3  # eta: the first iterate replaces the start, later ones weigh as s^3
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +103,7 @@ class ServerOptimizer:
         momentum = self.momentum * state.momentum + mean_update
         parameters = state.parameters + self.learning_rate * momentum
         count = state.round + 1
-        average = state.average + (parameters - state.average) / count  # the first iterate replaces the start
+        average = state.average + (_LATE + 1) / (count + _LATE) * (parameters - state.average)
         return ServerState(parameters, momentum, average, count)
 
     def result(self, state: ServerState) -> Reals:

@@ -20,7 +20,7 @@ Rules:
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import chain, pairwise, repeat
 from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
@@ -121,6 +121,8 @@ class Records:
         ends = self.offsets.ndim == 1 and len(self.offsets) and self.offsets[0] == 0
         if not ends or self.offsets[-1] != len(self.rows) or (np.diff(self.offsets) < 0).any():
             raise ConfigurationError(f"offsets rise from 0 to the number of rows, {len(self.rows)}")
+        if len(self.rows) and not 0 <= self.rows.min() <= self.rows.max() < len(self.features):
+            raise ConfigurationError(f"rows are numbers of records, 0 to {len(self.features) - 1}")
 
 
 def updates(model: Model, parameters: Reals, batch: Batch, algorithm: Algorithm) -> Reals:
@@ -241,15 +243,15 @@ def _learn(model: Model, parameters: Reals, algorithm: Algorithm, course: _Cours
         np.negative(local, out=local)
         return
     local[...] = parameters
-    for _ in range(algorithm.local_epochs):
-        for number in range(course.count):
+    with np.errstate(all="ignore"):  # an agent that runs away is counted where its update is encoded
+        for number in chain.from_iterable(repeat(range(course.count), algorithm.local_epochs)):
             step = course.step(number)
             active = len(step.features)
             rates = step.shares * algorithm.local_learning_rate
             moves = place.gradients[:active]
             model.gradient_sums(local[:active], step.features, step.labels, rates, out=moves)
             local[:active] -= moves
-    local -= parameters
+        local -= parameters
 
 
 def _batch_size(algorithm: Algorithm) -> int | None:

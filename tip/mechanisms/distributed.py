@@ -1,4 +1,4 @@
-"""Noise in shares: each agent adds a part, and only the sum is protected.
+"""Noise in shares: each agent adds a part; only the sum is protected.
 
 Theory of operation. Agent i holds an integer vector v_i with |v_i|^2 <= `squared_bound` and sends
 v_i + X_i, where the coordinates of X_i are independent exact discrete Gaussians of variance

@@ -1,4 +1,4 @@
-"""Exact inversion of integer laws: tables of prefixes, refined where they tie.
+"""Exact inversion by tables of prefixes, refined where they tie.
 
 Theory of operation. A cell is drawn as the least j with U < C_j, for U uniform on [0, 1) and the
 law's cut-offs C_j. U is read digit by digit: the first `width` binary digits come from the sample's
@@ -9,7 +9,7 @@ one word, and the table holds the same digits of every cut-off.
    cut-offs, until an enclosure decides. So the sample follows the law exactly, not nearly.
 2. The table ends with the first prefix of ones only; what lies beyond is a tie like any other.
 3. The guide maps the word's leading bits to the cell (with its sign) wherever no prefix falls into
-   that bucket; the other buckets are searched. The work for a bucket does not depend on the data.
+   that bucket; the other buckets are searched (docs/noise.md says what that tells a stopwatch).
 
 The proof is in docs/noise.md.
 """

@@ -45,7 +45,7 @@ def check_sizes(plan: Plan, enrolled: int, dimension: int) -> None:
         if isinstance(number, bool) or not isinstance(number, int) or number < 1:
             raise ConfigurationError(f"the number of {name} is a whole number >= 1, not {number!r}")
     _check_cohort(plan, enrolled)
-    _check_minimum(plan, planned_cohort(plan, enrolled), f"of {enrolled:,} enrolled agents")
+    _check_minimum(plan, planned_cohort(plan, enrolled), f"(of {enrolled:,} enrolled)")
     for key, requirement in requirements(plan):
         for rule in SIZE_RULES:
             rule(plan, key, requirement, enrolled)
@@ -131,7 +131,7 @@ def _sampling(plan: Plan) -> None:
 
 def _fixed_minimum(plan: Plan) -> None:
     if plan.cohort.size is not None:
-        _check_minimum(plan, plan.cohort.size, "in cohort.size")
+        _check_minimum(plan, plan.cohort.size, "(cohort.size)")
 
 
 def _check_minimum(plan: Plan, cohort: int, told: str) -> None:

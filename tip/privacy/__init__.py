@@ -3,16 +3,16 @@
 from tip.privacy.budget import Ledger, MuFilter, RhoFilter
 from tip.privacy.calibration import share_variance_for
 from tip.privacy.coalitions import Chosen, Coalition, standard_observers
-from tip.privacy.guarantees import (
+from tip.privacy.composition import compose
+from tip.privacy.guarantees import Guarantee
+from tip.privacy.statements import (
     Assumption,
     Delta,
-    Guarantee,
     Kind,
     Neighboring,
     Security,
     Status,
     Unit,
-    compose,
     distance_charge,
 )
 

@@ -1,4 +1,4 @@
-"""Privacy budgets: filters that stop in time, and a ledger that charges once.
+"""Budgets: filters that stop in time, and a ledger that charges once.
 
 A filter lets a sequence of releases go on while the sum of their charges stays within the limit,
 even if each release is chosen after seeing the earlier ones (proof: docs/privacy.md, step 7). It

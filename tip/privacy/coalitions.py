@@ -78,6 +78,8 @@ class Coalition:
     @classmethod
     def parse(cls, text: str, *, names: Collection[str] = ()) -> Coalition:
         """The coalition that a text states; `names` are the further parties that exist."""
+        if not isinstance(text, str):
+            raise ConfigurationError(f"a coalition is a text, not {text!r}", instead=_EXAMPLE)
         body = text.removesuffix(_ADAPTIVE)
         parts = body.split(" + ")
         repeated = sorted({part for part in parts if parts.count(part) > 1})

@@ -1,4 +1,4 @@
-"""Privacy events: what a mechanism did, as frozen data that accountants read.
+"""Privacy events: what a mechanism did, as data that accountants read.
 
 An event says how much noise met how much change *under the neighboring relation of the guarantee
 that is asked for*: the sensitivity inside is the one of that relation (replace-one: twice the

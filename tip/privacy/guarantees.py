@@ -3,7 +3,8 @@
 A `Guarantee` is a statement about *one* coalition: for neighboring data of one unit, the laws of all
 that the coalition sees in the scope differ by at most (epsilon, delta). Epsilon None says "not
 proven", and `missing` then names the rule that is wanted; no number is ever made up. Numbers of
-different meaning do not mix: `compose` and `implies` refuse unlike kinds, units and relations.
+different meaning do not mix: `implies` here and `tip.privacy.composition.compose` refuse unlike kinds,
+units and relations.
 
 JSON has no infinity: `to_json` writes null, and exact rationals as text "numerator/denominator".
 """
@@ -19,33 +20,13 @@ from tip.errors import ConfigurationError
 from tip.privacy import gaussian, integer
 from tip.privacy.checks import not_negative, positive, probability, rational, whole
 from tip.privacy.coalitions import Coalition
-from tip.privacy.rounding import exp_up, raised, sqrt_up, up
-from tip.privacy.statements import (
-    Assumption,
-    Delta,
-    Kind,
-    Neighboring,
-    Security,
-    Status,
-    Unit,
-    distance_charge,
-)
+from tip.privacy.rounding import exp_up, raised, up
+from tip.privacy.statements import Assumption, Delta, Kind, Neighboring, Security, Status, Unit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = [
-    "Assumption",
-    "Delta",
-    "Guarantee",
-    "Kind",
-    "Neighboring",
-    "Security",
-    "Status",
-    "Unit",
-    "compose",
-    "distance_charge",
-]
+__all__ = ["Assumption", "Delta", "Guarantee", "Kind", "Neighboring", "Security", "Status", "Unit"]
 
 _STEPS: Final = 32  # of the search for the best intermediate epsilon of a tail
 
@@ -125,7 +106,7 @@ class Guarantee:
             self.coalition.contains(other.coalition)
             and self.epsilon <= other.epsilon
             and self.delta.total <= other.delta.total
-            and _rank(self.status) <= _rank(other.status)
+            and rank(self.status) <= rank(other.status)
         )
 
     def hit_rate(self, false_alarm: float) -> float:
@@ -139,10 +120,9 @@ class Guarantee:
         if self.epsilon is None or self.kind is Kind.METRIC:
             return 1.0
         delta = self.delta.total
-        bounds = [1.0, raised(exp_up(self.epsilon) * false_alarm + delta, 2.0)]
+        bounds = [1.0, raised(exp_up(self.epsilon) * false_alarm + delta)]
         bounds.append(raised(1 - (1 - false_alarm - delta) * math.exp(-self.epsilon), 2.0))
-        bounds += [raised(rate, 1.0) for rate in self._curves(false_alarm)]
-        return min(bounds)
+        return min(bounds + self._curves(false_alarm))
 
     def delta_at(self, epsilon: float) -> float:
         """The total delta at another epsilon, rounded up: the curve where rho or mu is known; else 1 below epsilon."""
@@ -184,7 +164,7 @@ class Guarantee:
         shifted = min(1.0, raised(false_alarm + aside)) if aside else false_alarm
         rates = [] if self.rho is None else [integer.hit_rate(self.rho, shifted)]
         rates += [] if self.mu is None else [gaussian.hit_rate(self.mu, shifted)]
-        return [rate + aside for rate in rates]
+        return [up(Fraction(rate) + Fraction(aside)) for rate in rates]
 
     def _beside_the_curve(self) -> float:
         """Failures and distances together, rounded up."""
@@ -279,77 +259,6 @@ def refuse_unlike(a: Guarantee, b: Guarantee) -> None:
             )
 
 
-def compose(a: Guarantee, b: Guarantee, *, conversion: float | None = None) -> Guarantee:
-    """Both releases together: what holds for who sees the scopes of `a` and `b`, with independent noise.
-
-    Kinds, units and relations must agree; one coalition must contain the other, and the result is
-    against the smaller. Pure and metric epsilons add, (epsilon, delta) adds (basic composition), rho
-    adds, mu adds in squares; the last two are converted at `conversion` (default: the sum of
-    both conversion deltas). Distances are charged at the new epsilon.
-    """
-    refuse_unlike(a, b)
-    smaller = _smaller(a.coalition, b.coalition)
-    missing = "; ".join(dict.fromkeys(text for text in (a.missing, b.missing) if text))
-    budget = up(Fraction(a.delta.conversion) + Fraction(b.delta.conversion)) if conversion is None else conversion
-    epsilon, rho, mu = _composed_loss(a, b, budget)
-    failures = min(1.0, up(Fraction(a.delta.failures) + Fraction(b.delta.failures)))
-    bits = [g.security_bits for g in (a, b) if g.security_bits is not None]
-    return Guarantee(
-        epsilon=epsilon,
-        delta=Delta(min(1.0, budget), failures, _composed_distances(a, b, epsilon)),
-        unit=a.unit,
-        neighboring=a.neighboring,
-        coalition=smaller,
-        scope=a.scope if a.scope == b.scope else f"{a.scope}; {b.scope}",
-        kind=a.kind,
-        security=Security.COMPUTATIONAL if bits else Security.STATISTICAL,
-        status=max(a.status, b.status, key=_rank),
-        assumptions=tuple(dict.fromkeys(a.assumptions + b.assumptions)),
-        missing=missing,
-        rho=rho,
-        mu=mu,
-        security_bits=min(bits, default=None),
-        distance=a.distance,
-    )
-
-
-def _composed_loss(a: Guarantee, b: Guarantee, delta: float) -> tuple[float | None, Fraction | None, float | None]:
-    """Epsilon, rho and mu of both releases together."""
-    if a.epsilon is None or b.epsilon is None:
-        return None, None, None
-    rho = None if a.rho is None or b.rho is None else a.rho + b.rho
-    mu = None if a.mu is None or b.mu is None else sqrt_up(Fraction(a.mu) ** 2 + Fraction(b.mu) ** 2)
-    bounds = []
-    if a.kind not in {Kind.ZCDP, Kind.GDP} and Fraction(delta) >= Fraction(a.delta.conversion) + Fraction(
-        b.delta.conversion
-    ):
-        bounds.append(up(Fraction(a.epsilon) + Fraction(b.epsilon)))
-    if rho is not None and 0 < delta < 1:
-        bounds.append(integer.epsilon_of_rho(rho, delta))
-    if mu is not None and 0 < delta < 1:
-        bounds.append(gaussian.epsilon_of(mu, delta))
-    if not bounds:
-        raise ConfigurationError(f"no epsilon is known at the conversion delta {delta!r}", instead="leave it out")
-    return min(bounds), rho, mu
-
-
-def _composed_distances(a: Guarantee, b: Guarantee, epsilon: float | None) -> float:
-    if epsilon is None:
-        return min(1.0, up(Fraction(a.delta.distances) + Fraction(b.delta.distances)))
-    return min(1.0, up(Fraction(a.distances_at(epsilon)) + Fraction(b.distances_at(epsilon))))
-
-
-def _smaller(a: Coalition, b: Coalition) -> Coalition:
-    if a.contains(b):
-        return b
-    if b.contains(a):
-        return a
-    raise ConfigurationError(
-        f"guarantees against {a.text!r} and {b.text!r} do not compose",
-        why="neither coalition contains the other",
-        instead="derive both against one coalition",
-    )
-
-
-def _rank(status: Status) -> int:
+def rank(status: Status) -> int:
+    """0 for the surest status."""
     return list(Status).index(status)

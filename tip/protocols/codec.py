@@ -20,7 +20,6 @@ Rules:
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import struct
 from collections.abc import Callable, Mapping
@@ -31,7 +30,7 @@ import numpy as np
 
 from tip.aggregation.sums import ring_type
 from tip.errors import ConfigurationError, MalformedMessage, ProtocolMisuse
-from tip.protocols.core import AgentId, Body, Message, Round
+from tip.protocols.core import AgentId, Body, Message
 
 if TYPE_CHECKING:
     from tip.protocols.core import Vector
@@ -217,15 +216,13 @@ class Table:
         return self._head(message) + b"".join(parts)
 
 
-_HEADER: Final = {"round": (Round, U64), "sender": (AgentId, Agent)}
-
-
 def _kinds(cls: type[Message]) -> dict[str, Kind]:
     """How each field of a message's class travels, read from its annotations."""
-    if not dataclasses.is_dataclass(cls):
+    parameters = getattr(cls, "__dataclass_params__", None)
+    if parameters is None or not parameters.frozen:
         raise ConfigurationError(f"{cls.__name__} is not a frozen data class, as messages are")
     hints = get_type_hints(cls, include_extras=True)
-    names = [entry.name for entry in dataclasses.fields(cls)]
+    names = list(vars(cls)["__dataclass_fields__"])
     if names[:2] != ["round", "sender"]:
         raise ConfigurationError(f"{cls.__name__} does not start with round and sender, as messages do")
     header: dict[str, Kind] = {"round": get_args(U64)[1], "sender": _I64}

@@ -12,7 +12,7 @@ else, is the fault of the link's sender. `Network.tamper` therefore plays a mali
 from __future__ import annotations
 
 import hashlib
-from collections import Counter, deque
+from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
 
@@ -37,20 +37,20 @@ from tip.protocols.core import (
     Terms,
     Total,
 )
+from tip.protocols.transcript import Outcome, Received, Transcript
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
 
     from tip.protocols.codec import Decoded, Table
-    from tip.protocols.core import Message, Sight, Summed, Vector, Work
+    from tip.protocols.core import Sight, Summed, Vector, Work
     from tip.randomness import Entropy
 
     Tamper = Callable[[bytes], bytes | None]
 
 S = TypeVar("S")
-SIZE: Final = "(size)"  # the length of a frame: a field that every message has
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,41 +84,6 @@ class Envelope:
 
 
 @dataclass(frozen=True, slots=True)
-class Received:
-    """One message as one party got it, with its vectors and the length of its frame."""
-
-    party: AgentId
-    role: str
-    message: Message
-    vectors: Mapping[bytes, Vector] = field(repr=False)
-    size: int
-
-    def fields(self) -> Iterator[tuple[str, object]]:
-        """Every field and what stood in it; a body's value is its vector."""
-        yield SIZE, self.size
-        for name in self.message.__dataclass_fields__:  # type: ignore[attr-defined] # messages are data classes
-            value = getattr(self.message, name)
-            yield name, self.vectors[value.digest] if isinstance(value, Body) else value
-
-
-@dataclass(frozen=True, slots=True)
-class Transcript:
-    """All that all parties received, in the order of arrival; frames that did not decode by size."""
-
-    received: tuple[Received, ...]
-    undecoded: tuple[tuple[AgentId, AgentId, int], ...]
-
-    def seen(self) -> frozenset[tuple[str, str, str]]:
-        """The fields `(role, message, field)` that somebody saw; the network saw every frame's size."""
-        rows = [(row.role, type(row.message).__name__, name) for row in self.received for name, _ in row.fields()]
-        return frozenset(rows) | {("network", message, name) for _, message, name in rows if name == SIZE}
-
-    def of(self, party: AgentId) -> tuple[Received, ...]:
-        """What one party received."""
-        return tuple(row for row in self.received if row.party == party)
-
-
-@dataclass(frozen=True, slots=True)
 class Task:
     """One round: its public terms, the model's hash, and everybody's true vector `(dimension,)`."""
 
@@ -131,17 +96,6 @@ class Task:
             raise ConfigurationError("a model's hash is SHA-256 and has 32 bytes")
         if any(agent < 0 for agent in self.vectors):
             raise ConfigurationError("agents are counted from 0")
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Outcome:
-    """How a round ended: the ring sum of the survivors' vectors, or None and the reason."""
-
-    total: Vector | None
-    survivors: tuple[AgentId, ...]
-    faults: tuple[Fault, ...]
-    reason: str
-    transcript: Transcript = field(repr=False)
 
 
 class Runnable(Protocol):
@@ -217,7 +171,6 @@ class Loopback:
     def __init__(self, table: Table, task: Task, network: Network = FAITHFUL) -> None:
         self.pending: deque[Envelope] = deque()
         self.faults: list[Fault] = []
-        self.sent: Counter[tuple[AgentId, AgentId]] = Counter()
         self._table, self._network = table, network
         self._limit = 1024 + 16 * len(task.vectors) + 8 * task.terms.dimension
         self._seats: dict[AgentId, Seat[Any]] = {}
@@ -319,7 +272,6 @@ class Loopback:
     def _post(self, envelope: Envelope) -> None:
         """Put a frame on its way, as the network treats that link."""
         link = (envelope.sender, envelope.to)
-        self.sent[link] += 1
         tamper = self._network.tamper.get(link)
         frame = envelope.frame if tamper is None else tamper(envelope.frame)
         if frame is not None:

@@ -75,7 +75,8 @@ def budget_curve(points: Points, *, limit: float | None) -> Markup | None:
 
     def draw(axes: Any) -> None:  # noqa: ANN401 - as above
         axes.plot(*_columns(points), color=_ACCENT, linewidth=2.0, drawstyle="steps-post")
-        axes.set_ylim(0, 1.15 * max([y for _, y in points] + ([limit] if limit is not None else [])))
+        highest = max([y for _, y in points] + ([limit] if limit is not None else []))
+        axes.set_ylim(0, 1.15 * highest or 1.0)
         if limit is not None:
             _limit(axes, limit, f"limit {limit:g}", _WARN)
 
@@ -94,6 +95,8 @@ def _figure(name: str, draw: Callable[[Any], None]) -> Markup | None:
         axes = figure.add_subplot()
         axes.set_xlabel("round")
         draw(axes)
+        first, last = axes.dataLim.intervalx
+        axes.set_xlim(first, max(last, first + 1))
         axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
         axes.yaxis.set_major_locator(MaxNLocator(nbins=5))
         drawn = io.StringIO()

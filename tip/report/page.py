@@ -112,29 +112,26 @@ def _promise(told: Story) -> Markup:
     if not told.guarantees:
         return section("What is promised", "promise", element("p", "The run folder holds no guarantee."))
     first = told.guarantees[0]
-    words = in_words(first)
-    unenforced = [a for a in first.assumptions if a.name == UNENFORCED]
-    warnings = [
-        element("div", element("p", sentence), class_="warning", role="note") for sentence in words[: len(unenforced)]
-    ]
-    rest = words[len(unenforced) :]
-    dots = _dots(first)
+    words, dots = in_words(first), _dots(first)
+    assumed = [a for a in first.assumptions if a.name != UNENFORCED]
+    unenforced = len(first.assumptions) - len(assumed)
+    said = words[unenforced : len(words) - len(assumed)]
+    against = element("div", *(element("p", sentence, class_="sentence") for sentence in said[:2]))
+    rests = (join(element("strong", a.name), f": {a.sentence.rstrip('.')}.") for a in assumed)
     return section(
         "What is promised",
         "promise",
-        *warnings,
-        element(
-            "div",
-            element("div", *(element("p", sentence, class_="sentence") for sentence in rest[:2])),
-            dots,
-            class_="promise with-dots" if dots else "promise",
-        ),
-        element("ul", *(element("li", sentence) for sentence in rest[2:]), class_="plain"),
-        element(
-            "details",
-            element("summary", "For engineers"),
-            element("ul", *(element("li", sentence) for sentence in beyond_words(first)), class_="plain"),
-        ),
+        *(element("div", element("p", w), class_="warning", role="note") for w in words[:unenforced]),
+        element("div", against, dots, class_="promise with-dots" if dots else "promise"),
+        _plain(*said[2:]),
+        join(element("h3", "It rests on"), _plain(*rests)) if assumed else "",
+        element("details", element("summary", "For engineers"), _plain(*beyond_words(first))),
+    )
+
+
+def _plain(*sentences: str) -> Markup:
+    return (
+        element("ul", *(element("li", sentence) for sentence in sentences), class_="plain") if sentences else Markup("")
     )
 
 
@@ -190,9 +187,7 @@ def _numbers(guarantee: Guarantee) -> tuple[str, str, str]:
 
 def _not_protected(told: Story) -> Markup:
     sentences = not_protected(str(told.setting("protocol", "kind")))
-    return section(
-        "What is not protected", "open", element("ul", *(element("li", s) for s in sentences), class_="plain")
-    )
+    return section("What is not protected", "open", _plain(*sentences))
 
 
 def _settings(told: Story) -> Markup:

@@ -27,6 +27,8 @@ header { padding-top: clamp(1.75rem, 5vw, 3.5rem); }
 h1 { font: 600 clamp(1.9rem, 5vw, 2.9rem)/1.15 var(--serif); margin: .2rem 0 .6rem; letter-spacing: -.012em; }
 h2 { font: 600 1.45rem/1.25 var(--serif); margin: 0 0 .9rem; }
 h3 { font: 600 1rem/1.4 var(--sans); margin: 0 0 .15rem; }
+.plain + h3 { margin-top: 1.3rem; }
+h3 + .plain { margin-top: .4rem; }
 p, li { max-width: 42rem; }
 p { margin: 0 0 .8rem; }
 a { color: var(--accent); }

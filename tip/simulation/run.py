@@ -170,8 +170,8 @@ def _play(
         delta_spent=delta,
         update_norm=float(np.linalg.norm(mean)),
         metrics=_metrics_now(federation, progress),
-        clipped=summed.clipped / len(answering),
-        nonfinite=summed.nonfinite,
+        clipped=summed.clipped / len(answering) if federation.entropy.simulated else None,
+        nonfinite=summed.nonfinite if federation.entropy.simulated else None,
     )
 
 
@@ -194,8 +194,10 @@ def _given_up(federation: Federation, progress: Progress, number: int, cohort: i
 
 
 def _metrics_now(federation: Federation, progress: Progress) -> Mapping[str, float]:
-    """The figures on the agents kept apart, in about `EVALUATIONS` rounds of a run."""
+    """The figures on the agents kept apart, in about `EVALUATIONS` rounds of a run; in simulation only (law 15)."""
     total = federation.plan.algorithm.rounds
+    if not federation.entropy.simulated:
+        return {}
     if progress.done % math.ceil(total / EVALUATIONS) and progress.done not in (1, total):
         return {}
     return evaluate(federation.model, federation.optimizer.result(progress.server), federation.test)
@@ -222,13 +224,9 @@ def _place(plan: Plan, folder: Path | None, *, resume: bool) -> RunFolder:
 
 
 def _checkpoint(place: RunFolder, progress: Progress) -> None:
-    server = progress.server
     place.arrays(
         "checkpoint.npz",
-        parameters=server.parameters,
-        momentum=server.momentum,
-        average=server.average,
-        server_round=np.int64(server.round),
+        **progress.server.to_arrays(),
         participations=progress.participation.counts,
         done=np.int64(progress.done),
         released=np.int64(progress.released),
@@ -237,15 +235,15 @@ def _checkpoint(place: RunFolder, progress: Progress) -> None:
 
 def _restore(federation: Federation, place: RunFolder) -> tuple[Progress, tuple[Round, ...]]:
     saved = place.read_arrays("checkpoint.npz")
-    if saved["participations"].shape != (federation.train.agents,) or saved["parameters"].shape != (
-        federation.model.dimension,
-    ):
+    counts = saved.get("participations", np.zeros(0)).astype(np.int32)
+    server = ServerState.from_arrays(saved)
+    if counts.shape != (federation.train.agents,) or server.parameters.shape != (federation.model.dimension,):
         raise ConfigurationError(f"{place.path} was written for other data", instead="Begin anew without --resume")
-    server = ServerState(saved["parameters"], saved["momentum"], saved["average"], int(saved["server_round"]))
-    counts = saved["participations"].astype(np.int32)
     participation = Participation(counts, int(counts.max(initial=0)))
-    progress = Progress(server, participation, int(saved["done"]), int(saved["released"]))
-    return progress, keep_rounds(place.at("history.jsonl"), progress.done)
+    done, released = (int(saved.get(name, -1)) for name in ("done", "released"))
+    if not 0 <= released <= done <= federation.plan.algorithm.rounds:
+        raise ConfigurationError(f"{place.at('checkpoint.npz')} is damaged", instead="Begin anew without --resume")
+    return Progress(server, participation, done, released), keep_rounds(place.at("history.jsonl"), done)
 
 
 def _finish(
@@ -259,7 +257,7 @@ def _finish(
     run = Run(
         plan=federation.plan,
         folder=place.path,
-        metrics=evaluate(federation.model, parameters, federation.test),
+        metrics=evaluate(federation.model, parameters, federation.test) if federation.entropy.simulated else {},
         baseline=_baseline(federation),
         guarantees=federation.settled.guarantees,
         history=history,

@@ -86,7 +86,7 @@ class Plain:
 
     def protect(self, vectors: NDArray[np.int64], agents: Indices, number: int) -> NDArray[np.int64]:  # noqa: ARG002
         """Nothing is added."""
-        return vectors
+        return vectors.copy()
 
     def decode(self, total: NDArray[np.uint64]) -> Floats:
         """The sum of the updates, centered."""
@@ -158,10 +158,10 @@ class Engine:
         lying = self._lying(agents, number)
         updates = self._updates(agents, lying, parameters)
         sent = self.channel.encode(updates, agents, number)
-        vectors = sent.vectors
-        if self.liars is not None and lying.any():
-            vectors[lying] = self.liars.attack.vectors(vectors[lying])
-        return replace(sent, vectors=self.channel.protect(vectors, agents, number))
+        vectors = self.channel.protect(sent.vectors, agents, number)
+        if self.liars is not None and lying.any():  # a lie moves the message by any ring element (law 19)
+            vectors[lying] += self.liars.attack.vectors(sent.vectors[lying]) - sent.vectors[lying]
+        return replace(sent, vectors=vectors)
 
     def _lying(self, agents: Indices, number: int) -> NDArray[np.bool_]:
         if self.liars is None or number < self.liars.start_round:

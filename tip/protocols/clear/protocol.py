@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from tip.protocols.clear import client, server
 from tip.protocols.clear.messages import Announce
 from tip.protocols.core import COORDINATOR, Deadline
-from tip.protocols.loopback import Loopback, Outcome, Seat, Task
+from tip.protocols.loopback import Loopback, Seat, Task
+
+if TYPE_CHECKING:
+    from tip.protocols.transcript import Outcome
 
 DEADLINE: Final = 1  # the one index of the loopback's clock
 

@@ -98,9 +98,9 @@ def advance(state: Coordinator, event: Message | Deadline) -> Step[Coordinator]:
 
 def _hear(state: Coordinator, event: Arrived | Sum | Refused) -> Step[Coordinator]:
     """What the adder says in this round."""
+    if isinstance(event, Arrived):
+        return state.receive(event) if isinstance(state, Collecting) else Step(state)  # or too late for the sum
     match state, event:
-        case _, Arrived():
-            return state.receive(event) if isinstance(state, Collecting) else Step(state)  # or too late for the sum
         case Closing(), Sum():
             return state.receive(event)
         case Closing(), Refused():
