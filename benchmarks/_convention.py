@@ -32,10 +32,15 @@ class Case:
         return fields if goal is None else fields | {"goal": goal}
 
 
+def quick() -> bool:
+    """Whether `--quick` was given: small sizes and single calls, to see that a benchmark works; no figures."""
+    return "--quick" in sys.argv[1:]
+
+
 def best_seconds(function: Callable[[], object], repeats: int = 5) -> float:
     """The least wall time of several calls: what the machine can do when nobody disturbs it."""
     times = []
-    for _ in range(repeats):
+    for _ in range(1 if quick() else repeats):
         start = perf_counter()
         function()
         times.append(perf_counter() - start)

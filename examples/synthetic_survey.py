@@ -34,7 +34,9 @@ def survey(people: int = 5018, seed: int = 1) -> dict[str, Any]:
     health = 1.4 + 0.5 * build + 0.01 * (age - 50) - 0.2 * (income - 2.5) + normal[:, 8]
     smoked = uniform[:, 9] < 0.4
     heart = uniform[:, 10] < 1 / (1 + np.exp(3.5 - 0.06 * (age - 50)))
-    odds = -2.6 + 0.045 * (age - 50) + 0.035 * (waist - 98) + 0.35 * (health - 1.4) + 0.5 * heart + 0.01 * (systolic - 122)
+    odds = (
+        -2.6 + 0.045 * (age - 50) + 0.035 * (waist - 98) + 0.35 * (health - 1.4) + 0.5 * heart + 0.01 * (systolic - 122)
+    )
     sick = uniform[:, 11] < 1 / (1 + np.exp(-odds))
     return {
         "Glycohemoglobin": np.where(sick, 7.5, 5.5),

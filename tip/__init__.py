@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tip.data import Population
     from tip.errors import TipError
     from tip.plan import Plan, Requirement
-    from tip.plan.explaining import explain, in_words
+    from tip.plan.explaining import guarantees, in_words
     from tip.privacy import Coalition, Guarantee
     from tip.randomness import Entropy
     from tip.simulation import Run, simulate
@@ -36,7 +36,7 @@ __all__ = [
     "Requirement",
     "Run",
     "TipError",
-    "explain",
+    "guarantees",
     "in_words",
     "mechanisms",
     "simulate",
@@ -51,7 +51,7 @@ _HOMES = {
     "Requirement": "tip.plan",
     "Run": "tip.simulation",
     "TipError": "tip.errors",
-    "explain": "tip.plan.explaining",
+    "guarantees": "tip.plan.explaining",
     "in_words": "tip.plan.explaining",
     "simulate": "tip.simulation",
 }

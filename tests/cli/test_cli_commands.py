@@ -94,7 +94,7 @@ def test_a_run_tells_its_figures_and_its_promise(runner: CliRunner, small: list[
     assert "evaluation only, outside the guarantee" in words
     assert words.index("ideal-sum") < words.index("Against the coordinator")
     assert "central baseline without privacy" in words
-    assert str(tmp_path / "runs" / "survey" / "report.html") in result.stdout
+    assert str(tmp_path / "runs" / "diabetes-survey" / "report.html") in result.stdout
     assert "round 2/2" in result.stderr
     assert "outside the guarantee" in result.stderr
     assert "round" not in result.stdout.split("What is promised")[0].replace("rounds released", "")
@@ -106,7 +106,7 @@ def test_json_is_one_object(runner: CliRunner, small: list[str], tmp_path: Path)
     assert result.exit_code == 0, result.stderr
     assert list(json.loads(result.stdout)) == KEYS
     assert result.stderr == ""
-    folder = tmp_path / "runs" / "survey"
+    folder = tmp_path / "runs" / "diabetes-survey"
     reported = runner.invoke(app, ["report", str(folder), "--json"])
     assert json.loads(reported.stdout) == {
         **json.loads(result.stdout),
@@ -116,7 +116,7 @@ def test_json_is_one_object(runner: CliRunner, small: list[str], tmp_path: Path)
 
 def test_report_makes_the_page_again(runner: CliRunner, small: list[str], tmp_path: Path) -> None:
     runner.invoke(app, small)
-    page = tmp_path / "runs" / "survey" / "report.html"
+    page = tmp_path / "runs" / "diabetes-survey" / "report.html"
     before = page.read_text()
     page.unlink()
     result = runner.invoke(app, ["report", str(page.parent)])
@@ -199,14 +199,14 @@ def test_an_interrupted_run_is_resumed_to_the_same_model(
     with monkeypatch.context() as patched:
         patched.setattr("tip.cli.progress.told", after_two)
         stopped = runner.invoke(app, [*plan, str(tmp_path / "cut")])
-    folder = tmp_path / "cut" / "survey"
+    folder = tmp_path / "cut" / "diabetes-survey"
     assert stopped.exit_code == 130
     assert f"tip run --resume {folder}" in stopped.stderr
     assert (folder / "report.html").is_file()
     resumed = runner.invoke(app, ["run", "--resume", str(folder), "--json"])
     assert resumed.exit_code == 0, resumed.stderr
     assert json.loads(resumed.stdout)["run"]["rounds"] == 3
-    assert (folder / "model.npz").read_bytes() == (tmp_path / "whole" / "survey" / "model.npz").read_bytes()
+    assert (folder / "model.npz").read_bytes() == (tmp_path / "whole" / "diabetes-survey" / "model.npz").read_bytes()
 
 
 def test_resume_wants_a_run(runner: CliRunner, tmp_path: Path) -> None:

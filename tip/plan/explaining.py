@@ -80,10 +80,15 @@ def sights(plan: Plan, coalitions: tuple[Coalition, ...]) -> tuple[Sight, ...]:
     return tuple(Sight(c.text, sight(c, plan.protocol.kind)) for c in coalitions)
 
 
+def guarantees(plan: Plan) -> tuple[Guarantee, ...]:
+    """What a plan promises: its required guarantees first, then one for each other standard observer."""
+    return explain(plan).guarantees
+
+
 def in_words(subject: Plan | Guarantee, audience: Audience = "participant") -> str:
     """A plan's requirements, or one guarantee, as sentences: one a line."""
     if isinstance(subject, Guarantee):
         return "\n".join(sentences(subject, audience))
-    guarantees = explain(subject).settled
-    told = guarantees.required or guarantees.observers
+    settled = explain(subject).settled
+    told = settled.required or settled.observers
     return "\n\n".join("\n".join(sentences(g, audience)) for g in told)

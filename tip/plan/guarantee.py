@@ -177,7 +177,7 @@ class _Told:
         strangers = coalition.parties - {"world", "coordinator"}
         if strangers:
             return _not_proven(
-                self.plan, coalition, f"what {' and '.join(sorted(strangers))} can see: no transport is modeled yet"
+                self.plan, coalition, f"a rule for what {' and '.join(sorted(strangers))} can see: no transport is modeled yet"
             )
         colluders = _colluders(coalition, self.sizes, self.cohort)
         event = self.mechanism.event(colluders)

@@ -56,8 +56,10 @@ class Cohorts:
 
     def answering(self, cohort: Indices, participation: Participation, entropy: Entropy, number: int) -> Indices:
         """Those of a cohort that send: neither dropped out nor at their limit."""
-        silent = entropy.stream("dropout", number).bernoulli(self.dropout, cohort)[:, 0]
-        return cohort[~silent & (participation.counts[cohort] < self.limit)]
+        willing = participation.counts[cohort] < self.limit
+        if self.dropout:
+            willing &= ~entropy.stream("dropout", number).bernoulli(self.dropout, cohort)[:, 0]
+        return cohort[willing]
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,13 +80,16 @@ class Plain:
     def encode(self, updates: Floats, agents: Indices, number: int) -> Sent:  # noqa: ARG002 - one shape for both
         """Nearest grid point; rows that are not finite, or beyond the ring, become zeros and are counted."""
         scaled = updates * (1 / self.step)
-        usable = np.abs(scaled).max(axis=1, initial=0.0) < 2.0**62 / self.agents  # false for NaN as well
-        vectors = np.rint(np.where(usable[:, None], scaled, 0.0)).astype(np.int64)
+        largest = np.maximum(scaled.max(axis=1, initial=0.0), -scaled.min(axis=1, initial=0.0))
+        usable = largest < 2.0**62 / self.agents  # false for NaN as well
+        if not usable.all():
+            scaled[~usable] = 0.0
+        vectors = np.rint(scaled, out=scaled).astype(np.int64)
         return Sent(vectors, 0, int(len(usable) - usable.sum()))
 
     def protect(self, vectors: NDArray[np.int64], agents: Indices, number: int) -> NDArray[np.int64]:  # noqa: ARG002
         """Nothing is added."""
-        return vectors.copy()
+        return vectors
 
     def decode(self, total: NDArray[np.uint64]) -> Floats:
         """The sum of the updates, centered."""
