@@ -10,7 +10,8 @@ from tip.explain import in_words as sentences
 from tip.explain.sights import sight
 from tip.plan.building import model_of
 from tip.plan.coherence import check, check_sizes
-from tip.plan.guarantee import Settled, Sizes, settle
+from tip.plan.guarantee import Settled, settle
+from tip.plan.sizing import Sizes
 from tip.privacy.guarantees import Guarantee
 from tip.randomness import Entropy
 

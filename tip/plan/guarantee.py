@@ -21,27 +21,16 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
 from tip.aggregation import Grid
-from tip.errors import ConfigurationError
-from tip.mechanisms.distributed import DistributedGaussian, honest_shares
-from tip.privacy.calibration import share_variance_for
+from tip.mechanisms.distributed import DistributedGaussian
+from tip.plan.sizing import PROTOCOLS, Crowd, Sizes, colluders, refuse_hopeless, sees_each_message, variance_for
 from tip.privacy.coalitions import Coalition, standard_observers
 from tip.privacy.guarantees import Assumption, Delta, Guarantee, Kind, Neighboring, Security, Status, Unit
 from tip.privacy.integer import epsilon_of_rho, rho_of_sum
-from tip.protocols import clear, ideal
 
 if TYPE_CHECKING:
     from tip.plan.tables import Plan, Requirement
 
-PROTOCOLS: Final = {"clear": clear.PROTOCOL, "ideal": ideal.PROTOCOL}
 _WRAP: Final = 2.0**-40  # the most that an overflow of honest agents may be expected, over all rounds
-
-
-@dataclass(frozen=True, slots=True)
-class Sizes:
-    """The public sizes: enrolled agents (those that train), parameters of the model."""
-
-    enrolled: int
-    dimension: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,87 +68,29 @@ class Settled:
 
 def settle(plan: Plan, sizes: Sizes) -> Settled:
     """Grid, noise and guarantees of a plan; `ConfigurationError` says what would be possible if it cannot hold."""
-    cohort = _planned_cohort(plan, sizes)
-    rounds = plan.algorithm.rounds
+    crowd, rounds = Crowd.of(plan, sizes.enrolled), plan.algorithm.rounds
     if plan.privacy is None:
-        observers = tuple(_unprotected(plan, c, sizes) for c in standard_observers(Fraction(1, 10)))
-        return Settled(sizes, cohort, rounds, None, None, (), observers)
-    requirements = (plan.privacy, *plan.privacy.also)
-    charged = min(rounds, *(r.max_participations for r in requirements))
-    grid = Grid(
-        step=plan.protocol.step,
-        clipping_norm=plan.privacy.clipping_norm,
-        dimension=sizes.dimension,
-        modulus_bits=plan.protocol.modulus_bits,
+        observers = tuple(_unprotected(plan, c) for c in standard_observers(Fraction(1, 10)))
+        return Settled(sizes, crowd.planned, rounds, None, None, (), observers)
+    grid = _grid(plan, plan.privacy, sizes)
+    variance = max(variance_for(plan, r, crowd, grid) for r in plan.privacy.all)
+    mechanism = DistributedGaussian(grid.squared_bound, variance, sizes.dimension, crowd.minimum)
+    for requirement in plan.privacy.all:
+        refuse_hopeless(plan, requirement, crowd, grid)
+    grid.check(crowd.largest, mechanism.noise_variance(crowd.largest), rounds, most=_WRAP)
+    charged = min(rounds, *(r.max_participations for r in plan.privacy.all))
+    told = _Told(plan, crowd, charged, mechanism)
+    required = tuple(told.guarantee(Coalition.parse(r.against), r.delta) for r in plan.privacy.all)
+    fraction = max(Coalition.parse(r.against).fraction for r in plan.privacy.all) or Fraction(
+        str(plan.cohort.colluding)
     )
-    variance = max(_variance_for(plan, r, sizes, cohort, grid) for r in requirements)
-    mechanism = DistributedGaussian(grid.squared_bound, variance, sizes.dimension, plan.cohort.minimum)
-    grid.check(cohort, mechanism.noise_variance(cohort), rounds, most=_WRAP)
-    _check_signal(plan, mechanism, grid, cohort, charged)
-    told = _Told(plan, sizes, cohort, charged, mechanism)
-    required = tuple(told.guarantee(Coalition.parse(r.against), r.delta) for r in requirements)
-    fraction = max(Coalition.parse(r.against).fraction for r in requirements) or Fraction(str(plan.cohort.colluding))
     observers = tuple(told.guarantee(c, plan.privacy.delta) for c in standard_observers(fraction))
-    return Settled(sizes, cohort, charged, grid, mechanism, required, observers)
+    return Settled(sizes, crowd.planned, charged, grid, mechanism, required, observers)
 
 
-def _planned_cohort(plan: Plan, sizes: Sizes) -> int:
-    match plan.cohort.sampling:
-        case "fixed":
-            return plan.cohort.size or 0
-        case "poisson":
-            return max(1, round(Fraction(str(plan.cohort.rate)) * sizes.enrolled))
-        case _:
-            return sizes.enrolled
-
-
-def _colluders(coalition: Coalition, sizes: Sizes, cohort: int) -> int:
-    """Law 4: floor(f N) of them, all of whom may be in the cohort."""
-    return min(coalition.colluders(sizes.enrolled), cohort)
-
-
-def _sees_each_message(plan: Plan, coalition: Coalition) -> bool:
-    """Law 3: whether this coalition sees single vectors and not only sums."""
-    return coalition.includes_coordinator and PROTOCOLS[plan.protocol.kind].coordinator_sees != "sum"
-
-
-def _variance_for(plan: Plan, requirement: Requirement, sizes: Sizes, cohort: int, grid: Grid) -> Fraction:
-    coalition = Coalition.parse(requirement.against)
-    shares = (
-        1
-        if _sees_each_message(plan, coalition)
-        else honest_shares(plan.cohort.minimum, _colluders(coalition, sizes, cohort))
-    )
-    return share_variance_for(
-        epsilon=requirement.epsilon,
-        delta=requirement.delta,
-        squared_sensitivity=4 * grid.squared_bound,
-        shares=shares,
-        dimension=sizes.dimension,
-        rounds=min(plan.algorithm.rounds, requirement.max_participations),
-    )
-
-
-def _check_signal(plan: Plan, mechanism: DistributedGaussian, grid: Grid, cohort: int, charged: int) -> None:
-    """Refuse noise that exceeds the largest possible signal even when all rounds are averaged."""
-    noise = grid.step * math.sqrt(grid.dimension * mechanism.noise_variance(plan.cohort.minimum))
-    ratio = noise / (cohort * grid.clipping_norm * math.sqrt(plan.algorithm.rounds))
-    if ratio <= 1:
-        return
-    first = plan.privacy
-    if first is None:  # pragma: no cover - a mechanism has a requirement
-        return
-    shares = mechanism.event(0)
-    rho = rho_of_sum(shares) * charged * Fraction(math.ceil(ratio**2))
-    raise ConfigurationError(
-        f"privacy.epsilon = {first.epsilon:g} with {cohort} agents a round leaves nothing to learn",
-        where=plan.places.of("privacy", "epsilon"),
-        why=f"Averaged over all {plan.algorithm.rounds} rounds the mean's noise is {ratio:.1f} times the clipping norm",
-        instead=(
-            f"Possible: about {math.ceil(cohort * ratio):,} agents a round at this epsilon, "
-            f"or epsilon of about {epsilon_of_rho(rho, first.delta):.2g} with these"
-        ),
-    )
+def _grid(plan: Plan, requirement: Requirement, sizes: Sizes) -> Grid:
+    step, bits = plan.protocol.step, plan.protocol.modulus_bits
+    return Grid(step=step, clipping_norm=requirement.clipping_norm, dimension=sizes.dimension, modulus_bits=bits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,8 +98,7 @@ class _Told:
     """What the guarantees of one plan have in common."""
 
     plan: Plan
-    sizes: Sizes
-    cohort: int
+    crowd: Crowd
     charged: int
     mechanism: DistributedGaussian
 
@@ -177,12 +107,13 @@ class _Told:
         strangers = coalition.parties - {"world", "coordinator"}
         if strangers:
             return _not_proven(
-                self.plan, coalition, f"a rule for what {' and '.join(sorted(strangers))} can see: no transport is modeled yet"
+                self.plan,
+                coalition,
+                f"a rule for what {' and '.join(sorted(strangers))} can see: no transport is modeled yet",
             )
-        colluders = _colluders(coalition, self.sizes, self.cohort)
-        event = self.mechanism.event(colluders)
-        if _sees_each_message(self.plan, coalition):
-            event = self.mechanism.own_share()
+        pooled = colluders(coalition, self.crowd)
+        alone = sees_each_message(self.plan, coalition)
+        event = self.mechanism.own_share() if alone else self.mechanism.event(pooled)
         rho = rho_of_sum(event) * self.charged
         return Guarantee(
             epsilon=epsilon_of_rho(rho, delta),
@@ -195,7 +126,7 @@ class _Told:
             security=Security.COMPUTATIONAL,
             security_bits=128,
             status=Status.SIMULATED if self.plan.simulation else Status.PROVEN,
-            assumptions=_assumptions(self.plan, coalition, colluders, self.sizes),
+            assumptions=_assumptions(self.plan, coalition, pooled, self.crowd),
             rho=rho,
         )
 
@@ -222,13 +153,13 @@ def _not_proven(plan: Plan, coalition: Coalition, missing: str) -> Guarantee:
     )
 
 
-def _unprotected(plan: Plan, coalition: Coalition, _: Sizes) -> Guarantee:
+def _unprotected(plan: Plan, coalition: Coalition) -> Guarantee:
     return _not_proven(
         plan, coalition, "noise: the plan states no [privacy] requirement, so nothing hides an agent's data"
     )
 
 
-def _assumptions(plan: Plan, coalition: Coalition, colluders: int, sizes: Sizes) -> tuple[Assumption, ...]:
+def _assumptions(plan: Plan, coalition: Coalition, pooled: int, crowd: Crowd) -> tuple[Assumption, ...]:
     """Named and worded; what nothing enforces comes first."""
     said = list(PROTOCOLS[plan.protocol.kind].assumptions) if coalition.includes_coordinator else []
     if plan.simulation:
@@ -244,11 +175,11 @@ def _assumptions(plan: Plan, coalition: Coalition, colluders: int, sizes: Sizes)
             f"an agent sends nothing in a round that would be released with fewer than {plan.cohort.minimum:,} agents",
         )
     )
-    if colluders:
+    if pooled:
         said.append(
             Assumption(
                 "colluders",
-                f"at most {colluders:,} of the {sizes.enrolled:,} enrolled agents pool what they see, "
+                f"at most {pooled:,} of the {crowd.enrolled:,} enrolled agents pool what they see, "
                 "and the protected agent is none of them",
             )
         )

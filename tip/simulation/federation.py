@@ -14,7 +14,8 @@ from tip.errors import DataError
 from tip.learning import Records
 from tip.plan.building import algorithm_of, model_of, optimizer_of
 from tip.plan.coherence import check, check_sizes
-from tip.plan.guarantee import Settled, Sizes, settle
+from tip.plan.guarantee import Settled, settle
+from tip.plan.sizing import Sizes
 from tip.randomness import SYSTEM, Entropy
 from tip.simulation.cohorts import Cohorts
 from tip.simulation.vectorized import Engine, Liars, Plain, Private

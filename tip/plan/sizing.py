@@ -1,0 +1,138 @@
+"""How many shares of noise protect an agent, and how large each must be.
+
+The rules of GUARANTEES.md, laws 3 and 4, as functions of a plan and its public sizes. The last part
+refuses noise that would drown every signal, and says which epsilon or how many agents would do.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import TYPE_CHECKING, Final
+
+from tip.errors import ConfigurationError
+from tip.mechanisms.distributed import honest_shares
+from tip.privacy.calibration import share_variance_for
+from tip.privacy.coalitions import Coalition
+from tip.protocols import clear, ideal
+
+if TYPE_CHECKING:
+    from tip.aggregation import Grid
+    from tip.plan.tables import Plan, Requirement
+
+PROTOCOLS: Final = {"clear": clear.PROTOCOL, "ideal": ideal.PROTOCOL}
+_MOST: Final = 1 << 40  # agents, beyond which no number is suggested
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """The public sizes: enrolled agents (those that train), parameters of the model."""
+
+    enrolled: int
+    dimension: int
+
+
+@dataclass(frozen=True, slots=True)
+class Crowd:
+    """Who is counted on in a round: enrolled, planned cohort, largest cohort, least number of answers."""
+
+    enrolled: int
+    planned: int
+    largest: int
+    minimum: int
+
+    @classmethod
+    def of(cls, plan: Plan, enrolled: int) -> Crowd:
+        """The crowd of a plan; a Poisson cohort may, however unlikely, be everybody."""
+        match plan.cohort.sampling:
+            case "fixed":
+                size = plan.cohort.size or 0
+                return cls(enrolled, size, size, plan.cohort.minimum)
+            case "poisson":
+                planned = max(1, round(Fraction(str(plan.cohort.rate)) * enrolled))
+                return cls(enrolled, planned, enrolled, plan.cohort.minimum)
+            case _:
+                return cls(enrolled, enrolled, enrolled, plan.cohort.minimum)
+
+    def scaled(self, factor: Fraction) -> Crowd:
+        """The same shares of a population `factor` times as large."""
+        return Crowd(*(math.ceil(n * factor) for n in (self.enrolled, self.planned, self.largest, self.minimum)))
+
+
+def sees_each_message(plan: Plan, coalition: Coalition) -> bool:
+    """Law 3: whether this coalition sees single vectors and not only sums."""
+    return coalition.includes_coordinator and PROTOCOLS[plan.protocol.kind].coordinator_sees != "sum"
+
+
+def colluders(coalition: Coalition, crowd: Crowd) -> int:
+    """Law 4: floor(f N) of them, all of whom may be in the cohort."""
+    return min(coalition.colluders(crowd.enrolled), crowd.largest)
+
+
+def variance_for(plan: Plan, requirement: Requirement, crowd: Crowd, grid: Grid) -> Fraction:
+    """The least variance of one share that meets a requirement, in squared grid steps."""
+    coalition = Coalition.parse(requirement.against)
+    alone = sees_each_message(plan, coalition)
+    return share_variance_for(
+        epsilon=requirement.epsilon,
+        delta=requirement.delta,
+        squared_sensitivity=4 * grid.squared_bound,
+        shares=1 if alone else honest_shares(crowd.minimum, colluders(coalition, crowd)),
+        dimension=grid.dimension,
+        rounds=min(plan.algorithm.rounds, requirement.max_participations),
+    )
+
+
+def noise_ratio(plan: Plan, requirement: Requirement, crowd: Crowd, grid: Grid) -> float:
+    """The L2 norm of the mean's noise, averaged over all rounds, in units of the clipping norm."""
+    variance = variance_for(plan, requirement, crowd, grid)
+    noise = grid.step * math.sqrt(grid.dimension * crowd.minimum * variance)
+    return noise / (crowd.planned * grid.clipping_norm * math.sqrt(plan.algorithm.rounds))
+
+
+def refuse_hopeless(plan: Plan, requirement: Requirement, crowd: Crowd, grid: Grid) -> None:
+    """Refuse noise that exceeds the largest possible signal even when all rounds are averaged."""
+    ratio = noise_ratio(plan, requirement, crowd, grid)
+    if ratio <= 1:
+        return
+    raise ConfigurationError(
+        f"privacy.epsilon = {requirement.epsilon:g} with {crowd.planned:,} agents a round leaves nothing to learn",
+        where=plan.places.of("privacy", "epsilon"),
+        why=f"Averaged over all {plan.algorithm.rounds} rounds the mean's noise is {ratio:.1f} times the clipping norm",
+        instead=" or ".join(
+            [
+                "Possible: epsilon of at least " + _least_epsilon(plan, requirement, crowd, grid),
+                *_agents(plan, requirement, crowd, grid),
+            ]
+        ),
+    )
+
+
+def _least_epsilon(plan: Plan, requirement: Requirement, crowd: Crowd, grid: Grid) -> str:
+    """The least epsilon of two digits that leaves a signal with these agents."""
+    low = high = requirement.epsilon
+    while noise_ratio(plan, replace(requirement, epsilon=high), crowd, grid) > 1:
+        low, high = high, 2 * high
+    for _ in range(12):
+        middle = math.sqrt(low * high)
+        fits = noise_ratio(plan, replace(requirement, epsilon=middle), crowd, grid) <= 1
+        low, high = (low, middle) if fits else (middle, high)
+    unit = 10.0 ** (math.floor(math.log10(high)) - 1)
+    return f"{math.ceil(high / unit) * unit:.2g}"
+
+
+def _agents(plan: Plan, requirement: Requirement, crowd: Crowd, grid: Grid) -> tuple[str, ...]:
+    """How many agents a round would do, all shares as they are; nothing where no number would."""
+    low, high = 1, 2
+    while noise_ratio(plan, requirement, crowd.scaled(Fraction(high)), grid) > 1:
+        low, high = high, 2 * high
+        if high * crowd.planned > _MOST:
+            return ()
+    bounds = (Fraction(low), Fraction(high))
+    for _ in range(10):
+        middle = sum(bounds, Fraction(0)) / 2
+        fits = noise_ratio(plan, requirement, crowd.scaled(middle), grid) <= 1
+        bounds = (bounds[0], middle) if fits else (middle, bounds[1])
+    needed = crowd.scaled(bounds[1])
+    return (f"{needed.planned:,} agents a round (cohort.minimum = {needed.minimum:,}) with this one",)
