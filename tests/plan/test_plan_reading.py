@@ -47,7 +47,7 @@ def setting(*texts: str) -> str:
 
 
 def test_the_survey_is_read() -> None:
-    assert PLAN.algorithm.rounds == 100
+    assert PLAN.algorithm.rounds == 50
     assert PLAN.privacy is not None
     assert PLAN.privacy.epsilon == 2.0
     assert PLAN.data.numbers[0] == Number("AgeInYearsAtScreening", (20.0, 80.0))
@@ -62,11 +62,11 @@ def test_the_survey_is_read() -> None:
 @pytest.mark.parametrize(
     ("before", "after", "told"),
     [
-        ("rounds = 100", "num_rounds = 100", "algorithm.num_rounds is not a key. Did you mean algorithm.rounds (whole"),
-        ("rounds = 100", "rounds = true", "algorithm.rounds = true does not fit. Wanted: whole number >= 1"),
-        ("rounds = 100", "rounds = 0", "algorithm.rounds = 0 does not fit"),
-        ("rounds = 100", "rounds = 1e2", "algorithm.rounds = 100.0 does not fit"),
-        ("rounds = 100", "", "algorithm.rounds is missing"),
+        ("rounds = 50", "num_rounds = 50", "algorithm.num_rounds is not a key. Did you mean algorithm.rounds (whole"),
+        ("rounds = 50", "rounds = true", "algorithm.rounds = true does not fit. Wanted: whole number >= 1"),
+        ("rounds = 50", "rounds = 0", "algorithm.rounds = 0 does not fit"),
+        ("rounds = 50", "rounds = 1e2", "algorithm.rounds = 100.0 does not fit"),
+        ("rounds = 50", "", "algorithm.rounds is missing"),
         ("epsilon = 2.0", "epsilon = nan", "privacy.epsilon = nan does not fit"),
         ("epsilon = 2.0", "epsilon = inf", "privacy.epsilon = inf does not fit"),
         ("epsilon = 2.0", "epsilon = '2'", 'privacy.epsilon = "2" does not fit'),
@@ -81,7 +81,7 @@ def test_the_survey_is_read() -> None:
         ("range = [40, 110], missing = [0]", "range = [40, 110], missing = [0, 0]", "missing = [0, 0] does not fit"),
         ('kind = "ideal"', 'kind = "idael"', 'Did you mean "ideal"?'),
         ("[privacy]", "[[privacy]]", "privacy is a table, not [a table]"),
-        ('name = "survey"', 'name = "../escape"', "name"),
+        ('name = "diabetes-survey"', 'name = "../escape"', "name"),
     ],
 )  # fmt: skip
 def test_what_does_not_fit_is_refused_on_its_line(before: str, after: str, told: str) -> None:
