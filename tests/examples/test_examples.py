@@ -1,0 +1,60 @@
+"""Every example runs, is short, and says what it is."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+SCRIPTS = ["lying_party.py", "noise_in_shares.py"]
+SAYS = {
+    "lying_party.py": [
+        "sum [10, 100] of agents [1, 2, 3, 4]",
+        "sum [8, 80] of agents [1, 3, 4]",
+        "fault of [3]",
+        "sum nothing",
+    ],
+    "noise_in_shares.py": ["epsilon 0.99", "against the spies"],
+}
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_examples_run_and_say_what_they_promise(name: str, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, str(EXAMPLES / name)], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    for words in SAYS[name]:
+        assert words in done.stdout
+
+
+@pytest.mark.slow
+def test_the_tuning_script_runs(tmp_path: Path) -> None:
+    command = [sys.executable, str(EXAMPLES / "tune_survey.py"), "--quick"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=True)
+    assert "gap with 10 % label flips" in done.stdout
+    assert len(done.stdout.splitlines()) == 2
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda p: p.name)
+def test_examples_are_short_and_documented(path: Path) -> None:
+    text = path.read_text()
+    assert len(text.splitlines()) <= 60
+    assert ast.get_docstring(ast.parse(text))
+    assert path.name in SCRIPTS or path.name in {"synthetic_survey.py", "tune_survey.py"}
+
+
+def test_the_made_up_people_fit_the_plan(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    import tip  # noqa: PLC0415 - as a user of the example would
+
+    monkeypatch.syspath_prepend(str(EXAMPLES))
+    monkeypatch.chdir(tmp_path)
+    plan = tip.Plan.read(EXAMPLES / "survey.toml").replace("data.source=synthetic_survey:survey", "data.exclude=[]")
+    run = tip.simulate(plan.replace("rounds=3", "max_participations=3"))
+    assert run.rounds_done == 3
+    assert run.baseline is not None
+    assert 0.7 < run.baseline["auc"] < 0.9
