@@ -7,7 +7,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 import numpy as np
-from _convention import Case, best_seconds, report
+from _convention import Case, best_seconds, quick, report
 
 from tip.noise import DiscreteGaussian, DiscreteLaplace
 from tip.noise.cutoffs import cutoffs
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     Rejection = Callable[[Stream, NDArray[np.int64], int, Fraction], NDArray[np.int64]]
 
-AGENTS = np.arange(1000)
-COUNT = 1000
+AGENTS = np.arange(100 if quick() else 1000)
+COUNT = 10 if quick() else 1000
 GAUSSIAN_GOAL, LAPLACE_GOAL = 1.0, 2.0  # million samples a second and core
 STREAM = Entropy.seeded(1).stream("bench")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from _convention import Case, best_seconds, report
+from _convention import Case, best_seconds, quick, report
 
 from tip.aggregation import Grid, ring_sum
 from tip.randomness import Entropy
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 SUM_GOAL = 0.8  # of the floor
 ENCODE_GOAL = 40.0  # ns a coordinate, at most
+LONG = 10**4 if quick() else 10**6
 STREAM = Entropy.seeded(1).stream("bench")
 
 
@@ -54,7 +55,7 @@ def encoding(n: int, d: int) -> Case:
 
 def cases() -> Iterator[Case]:
     for word in (np.uint32, np.uint16, np.uint64):
-        yield sums(100, 10**6, word)
+        yield sums(100, LONG, word)
     yield sums(4000, 25, np.uint32)
     yield sums(200, 650, np.uint32)
     for shape in ((200, 25), (200, 650), (4000, 25), (20, 10**5)):

@@ -17,11 +17,13 @@ Rules:
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import sqlite3
 import threading
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import lcm
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -57,9 +59,9 @@ BEGIN SELECT RAISE(ABORT, 'a charge is never taken back'); END""",
     """CREATE TRIGGER no_removal BEFORE DELETE ON spends
 BEGIN SELECT RAISE(ABORT, 'a charge is never taken back'); END""",
 )
-_CHARGE: Final = """INSERT INTO spends VALUES (?, ?, ?) ON CONFLICT DO UPDATE
+_CHARGE: Final = """INSERT INTO spends SELECT ?, value, ? FROM json_each(?) WHERE true ON CONFLICT DO UPDATE
 SET participations = excluded.participations WHERE excluded.participations > participations"""
-_TOLD: Final = {  # the beginning of SQLite's name of an error → what, and what would do
+_FAULTS: Final = {  # the beginning of SQLite's name of an error → what, and what would do
     "SQLITE_NOTADB": ("is no ledger", "Name a new file, or the ledger of these agents."),
     "SQLITE_CORRUPT": ("is damaged", "Take it from a backup; without it nobody knows what was spent."),
     "SQLITE_BUSY": ("is in use by another run", "Try again when that run has ended."),
@@ -109,7 +111,7 @@ class Spent:
         """What one agent has spent."""
         return Fraction(int(self.units[agent]), self.denominator)
 
-    def totals(self, participations: NDArray[Any], rho: Fraction, agents: Indices | None = None) -> Spent:
+    def after(self, participations: NDArray[Any], rho: Fraction, agents: Indices | None = None) -> Spent:
         """The spends (of the agents named) after so many participations more, each of which costs rho."""
         units = self.units if agents is None else self.units[agents]
         common = lcm(self.denominator, rho.denominator)
@@ -129,7 +131,6 @@ class Ledger:
     __slots__ = ("_db", "path")
 
     def __init__(self, path: Path, owner: Owner) -> None:
-        """Open a ledger that exists; see `open` and `find`."""
         self.path = path
         if not path.is_file() or path.stat().st_size == 0:
             what = "is empty, and a ledger never is" if path.is_file() else "is no file"
@@ -156,6 +157,11 @@ class Ledger:
         """The ledger in a file, or None if there is no file."""
         return cls(path, owner) if path.exists() else None
 
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """For the accounts in it."""
+        return self._db
+
     def close(self) -> None:
         """Let go of the file."""
         self._db.close()
@@ -168,9 +174,8 @@ class Ledger:
 
     def spent(self, identities: Sequence[str], *, apart_from: str = "") -> Spent:
         """What agents have spent in all runs but one; who never took part has spent nothing."""
-        with _told(self.path), self._db:
-            self._db.execute("BEGIN")
-            return self._spent(self._numbers(identities), apart_from)
+        with _writing(self._db, self.path):
+            return _spent(self._db, self.path, _numbers(self._db, identities), apart_from)
 
     def knows(self, name: str) -> bool:
         """Whether a run of that name was begun here."""
@@ -182,7 +187,7 @@ class Ledger:
         if len(set(identities)) < len(identities):
             raise ConfigurationError("two agents have one identity", where=f"{self.path}:")
         row = (entry.name, f"{entry.rho.numerator}/{entry.rho.denominator}", entry.seed)
-        with self._writing():
+        with _writing(self._db, self.path):
             self._db.executemany(
                 "INSERT INTO agents (identity) VALUES (?) ON CONFLICT DO NOTHING", ((i,) for i in identities)
             )
@@ -190,34 +195,164 @@ class Ledger:
             found = self._db.execute("SELECT run, name, rho, seed FROM runs WHERE name = ?", row[:1]).fetchone()
             if found[1:] != row:
                 raise ConfigurationError(f"{self.path} knows this run with another charge", instead="Begin a new run.")
-            account = Account(self, entry, found[0], self._numbers(identities))
-        return account
+            return Account(self, entry, found[0], _numbers(self._db, identities))
 
     def _check(self, owner: Owner) -> None:
         """Refuse what is not a whole, sound ledger of this owner."""
         with _told(self.path):
+            application, version = (_value(self._db, f"PRAGMA {name}") for name in ("application_id", "user_version"))
+            if application != _APPLICATION or version != _VERSION:
+                why = f"It has form {version}, and this tip reads form {_VERSION}"
+                raise _fault(self.path, "SQLITE_NOTADB", why if application == _APPLICATION else "")
             for setting in ("trusted_schema = OFF", "journal_mode = WAL", "synchronous = FULL"):
-                self._db.execute(f"PRAGMA {setting}")
-            application, version = (self._value(f"PRAGMA {name}") for name in ("application_id", "user_version"))
-            if application != _APPLICATION:
-                raise _none(self.path, "It is a database of another program")
-            if version != _VERSION:
-                raise _none(self.path, f"It has form {version}, and this tip reads form {_VERSION}")
+                self._db.execute(f"PRAGMA {setting}").close()
             schema = {sql for (sql,) in self._db.execute("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL")}
-            if schema != set(_SCHEMA) or self._value("PRAGMA quick_check(1)") != "ok":
-                raise ConfigurationError(f"{self.path} {' '.join(_TOLD['SQLITE_CORRUPT'][:1])}", instead=_BACKUP)
+            if schema != set(_SCHEMA) or _value(self._db, "PRAGMA quick_check(1)") != "ok":
+                raise _fault(self.path, "SQLITE_CORRUPT")
             found = Owner(*self._db.execute("SELECT population, promise FROM owner").fetchone() or ("", ""))
-        for name, theirs, ours in (
-            ("people", found.population, owner.population),
-            ("a promise", found.promise, owner.promise),
-        ):
+        for what in ("population", "promise"):
+            theirs, ours = getattr(found, what), getattr(owner, what)
             if theirs != ours:
                 raise ConfigurationError(
-                    f"{self.path} is the ledger of other {name}" if name == "people" else f"{self.path} adds up {name} "
-                    "that is not this one",
-                    why=f"It speaks of {theirs}, and the plan of {ours}",
-                    instead="Spends add up for the same agents and the same promise: name another ledger.",
+                    f"{self.path} is the ledger of another {what}",
+                    why=f"It adds up for {theirs}, and this plan is about {ours}",
+                    instead="Name another ledger: spends add up for the same agents and the same promise.",
                 )
 
-    def _value(self, query: str) -> Any:  # noqa: ANN401 - whatever SQLite answers
-        return self._db.execute(query).fetchone()[0]
+
+class Account:
+    """One run's account in a ledger; made by `Ledger.begin`."""
+
+    __slots__ = ("_db", "_entry", "_numbers", "_others", "_path", "_run", "_seen")
+
+    def __init__(self, ledger: Ledger, entry: Entry, run: int, numbers: Indices) -> None:
+        self._db, self._path = ledger.connection, ledger.path
+        self._entry, self._run, self._numbers = entry, run, numbers
+        self._others, self._seen = Spent.nothing(len(numbers)), (-1, -1)
+        self._read()
+
+    def others(self) -> Spent:
+        """What the run's agents have spent in all other runs, as it stands now."""
+        with _writing(self._db, self._path):
+            return self._read()
+
+    def charge(self, agents: Indices, participations: NDArray[Any], limit: Fraction) -> None:
+        """Write down that these agents (places in the run) have now taken part so many times in this run.
+
+        Raises `BudgetExhausted`, and charges nobody, if the spend of one of them would exceed `limit`.
+        """
+        with _writing(self._db, self._path):
+            spent = self._read().after(participations, self._entry.rho, agents)
+            if len(agents) and spent.of(spent.most) > limit:
+                raise BudgetExhausted(
+                    f"{self._path}: rho {float(spent.of(spent.most)):.6g} would exceed the limit "
+                    f"{float(limit):.6g}, since other runs have charged the same agents; nothing was released"
+                )
+            numbers = self._numbers[agents]
+            for count in np.unique(participations).tolist():  # few: one statement each is thrice as fast as row by row
+                charged = json.dumps(numbers[participations == count].tolist())
+                self._db.execute(_CHARGE, (self._run, count, charged))
+            self._seen = (self._seen[0], self._db.total_changes)
+
+    def _read(self) -> Spent:
+        """The others' spends, read again where others have written; inside a transaction."""
+        version = (_value(self._db, "PRAGMA data_version"), self._db.total_changes)
+        if version == self._seen:
+            return self._others
+        others = _spent(self._db, self._path, self._numbers, self._entry.name)
+        if self._entry.seed in others.seeds:
+            raise ConfigurationError(
+                f"seed {self._entry.seed} has drawn the noise of another run in {self._path}",
+                why="Spends add up for independent noise; the same noise on two releases can be taken away",
+                instead="Take another simulation.seed, or resume that run.",
+            )
+        self._others, self._seen = others, version
+        return others
+
+
+@contextmanager
+def _writing(db: sqlite3.Connection, path: Path) -> Iterator[None]:
+    """One transaction that holds the write lock from its beginning."""
+    with _told(path):
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            db.execute("COMMIT")
+        except BaseException:
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+            raise
+
+
+def _value(db: sqlite3.Connection, query: str) -> Any:  # noqa: ANN401 - whatever SQLite answers
+    return db.execute(query).fetchone()[0]
+
+
+def _numbers(db: sqlite3.Connection, identities: Sequence[str]) -> Indices:
+    """The agents' numbers in the file; 0 for one that is not there."""
+    known = dict(db.execute("SELECT identity, agent FROM agents").fetchall())
+    return np.array([known.get(identity, 0) for identity in identities], dtype=np.int64)
+
+
+def _spent(db: sqlite3.Connection, path: Path, numbers: Indices, apart_from: str) -> Spent:
+    """The spends of the agents of these numbers, run by run; inside a transaction."""
+    places = np.full(int(_value(db, "SELECT coalesce(max(agent), 0) FROM agents")) + 1, -1)
+    places[numbers] = np.arange(len(numbers))
+    places[0] = -1
+    told, seeds = Spent.nothing(len(numbers)), set()
+    for run, rho, seed in db.execute("SELECT run, rho, seed FROM runs WHERE name <> ?", (apart_from,)):
+        rows = db.execute("SELECT agent, participations FROM spends WHERE run = ?", (run,)).fetchall()
+        charged = np.array(rows, dtype=np.int64).reshape(-1, 2)
+        if not ((charged[:, 0] > 0) & (charged[:, 0] < len(places))).all():
+            raise _fault(path, "SQLITE_CORRUPT")
+        counts = np.zeros(len(numbers) + 1, dtype=np.int64)  # the last place: agents that are not asked for
+        counts[places[charged[:, 0]]] = charged[:, 1]
+        seeds |= {seed} if rows and seed is not None else set()
+        if counts[:-1].any():
+            told = replace(told.after(counts[:-1], _fraction(rho, path)), runs=told.runs + 1)
+    return replace(told, seeds=frozenset(seeds))
+
+
+def _make(path: Path, owner: Owner) -> None:
+    """Make a ledger: whole beside its place, then linked to its name unless somebody was faster."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}")
+    try:
+        with _told(path), closing(sqlite3.connect(beside, isolation_level=None)) as db:
+            db.execute("PRAGMA synchronous = FULL")
+            for statement in (f"PRAGMA application_id = {_APPLICATION}", f"PRAGMA user_version = {_VERSION}", *_SCHEMA):
+                db.execute(statement)
+            db.execute("INSERT INTO owner VALUES (1, ?, ?)", (owner.population, owner.promise))
+            db.execute("PRAGMA journal_mode = WAL").close()
+        with suppress(FileExistsError):
+            path.hardlink_to(beside)
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be made: {(error.strerror or str(error)).lower()}") from error
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """SQLite's errors as ours, with what would do."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        name = getattr(error, "sqlite_errorname", "")
+        raise _fault(path, next((known for known in _FAULTS if name.startswith(known)), ""), str(error)) from error
+
+
+def _fault(path: Path, name: str, why: str = "") -> ConfigurationError:
+    what, instead = _FAULTS.get(name, ("cannot be used", "Nothing was charged, so nothing was released."))
+    return ConfigurationError(f"{path} {what}", why=why, instead=instead)
+
+
+def _fraction(text: str, path: Path) -> Fraction:
+    """An exact fraction as it was written."""
+    if len(text) > 2 * _DIGITS or not re.fullmatch(r"[0-9]+/0*[1-9][0-9]*", text):
+        raise _fault(path, "SQLITE_CORRUPT")
+    return Fraction(text)

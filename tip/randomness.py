@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
 _BLOCK: Final = 16  # bytes of an AES block
 _LANES: Final = 1 << 16
+_BLOCKS: Final = 1 << 48  # blocks of one lane: the next one is the next lane's first
 _CHUNK: Final = 1 << 18  # bytes for one cipher call: stays in the second-level cache
 _ZEROS: Final = bytes(_CHUNK)
 _ONE_AGENT: Final = np.zeros(1, dtype=np.int64)
@@ -140,9 +141,12 @@ class Stream:
         size = np.dtype(dtype).itemsize
         if not 0 <= lane < _LANES or count < 0 or start < 0 or start * size % _BLOCK:
             raise ConfigurationError(f"no such address: lane {lane}, start {start}, count {count}")
+        blocks, first = -(-count * size // _BLOCK), start * size // _BLOCK
+        if first + blocks > _BLOCKS:
+            raise ConfigurationError(f"no such address: {count} words from {start} on pass the end of lane {lane}")
         self._fresh()
         agents = np.ascontiguousarray(agents, dtype=np.int64)
-        blocks, block = -(-count * size // _BLOCK), (lane << 48) + start * size // _BLOCK
+        block = (lane << 48) + first
         out = np.empty(len(agents) * blocks * _BLOCK + _BLOCK, dtype=np.uint8)  # the cipher wants a block to spare
         if blocks * _BLOCK > _CHUNK:
             self._long_rows(agents, block, out)
@@ -177,8 +181,10 @@ class Stream:
 
     def words_at(self, agents: Indices, positions: Indices, *, lane: int = 0) -> Words:
         """The 64-bit words at scattered addresses, `(n,)`: what `words(...)[agent, position]` holds."""
-        self._fresh()
         agents, positions = np.broadcast_arrays(np.asarray(agents, np.int64), np.asarray(positions, np.int64))
+        if not 0 <= lane < _LANES or (positions.size and not 0 <= positions.min() <= positions.max() < 2 * _BLOCKS):
+            raise ConfigurationError(f"no such address: lane {lane}, or a position outside [0, 2^49)")
+        self._fresh()
         agents = np.ascontiguousarray(agents)
         counters = np.empty((len(agents), 2), dtype=">u8")
         counters[:, 0] = agents.view(np.uint64)
@@ -194,8 +200,8 @@ class Stream:
 
     def fill(self, out: NDArray[Any], *, agent: int = 0, lane: int = 0) -> None:
         """Fill a contiguous array with one agent's bits from position 0: the fast way for one long stream."""
-        if not out.flags.c_contiguous:
-            raise ConfigurationError("fill wants a C-contiguous array")
+        if not out.flags.c_contiguous or not 0 <= lane < _LANES:
+            raise ConfigurationError(f"fill wants a C-contiguous array and a lane below {_LANES}, not lane {lane}")
         self._fresh()
         self._run(agent, lane << 48, out.reshape(-1).view(np.uint8))
 

@@ -76,6 +76,24 @@ def test_partitions(people: DataSettings, samples: int | None, entropy: Entropy)
         assert samples is None or part.sizes.tolist() == [samples] * part.agents
 
 
+@pytest.mark.parametrize("seed", [1, 2])
+def test_who_an_agent_is_does_not_depend_on_the_split(people: DataSettings, seed: int) -> None:
+    """Row numbers of the file, counted from 1, also where rows without a label were left out; names; numbers."""
+    split = load(people, Entropy.seeded(seed))
+    for population in (split.train, split.test):
+        assert population.ids is not None
+        assert [value + 1 for value in values(population)] == population.ids.tolist()
+    split = load(replace(people, agent="who"), Entropy.seeded(seed))
+    for population in (split.train, split.test):
+        assert population.ids is not None
+        for agent, name in enumerate(population.ids.tolist()):
+            mine = values(population)[population.offsets[agent] : population.offsets[agent + 1]]
+            assert {f"p{value % 13}" for value in mine} <= {name}
+    split = load(replace(people, agent="partition", partition=Partition("iid", 20, 7)), Entropy.seeded(seed))
+    numbers = [i for p in (split.train, split.test) for i in ([] if p.ids is None else p.ids.tolist())]
+    assert sorted(numbers) == list(range(20))
+
+
 @pytest.mark.parametrize("agent", ["row", "who", "partition"])
 def test_a_seed_repeats_itself(people: DataSettings, agent: str) -> None:
     partition = Partition("iid", 20, 7) if agent == "partition" else None

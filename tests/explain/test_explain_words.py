@@ -138,14 +138,15 @@ def test_no_privacy_is_no_number() -> None:
     guarantee = promise(epsilon=None, status=Status.NOT_PROVEN, missing="rule for gossip")
     for audience in ("participant", "engineer"):
         words = in_words(guarantee, audience)
-        assert "Nothing is promised here: not proven, rule for gossip." in words
+        assert "Nothing is promised here: not proven. What is missing: rule for gossip." in words
         assert not [s for s in words if "epsilon" in s or "Suppose" in s]
 
 
 def test_a_weak_guarantee_says_that_it_is_none() -> None:
     words = in_words(promise(epsilon=30.0))
     assert (
-        "It does not limit how surely they can tell whether your data are these or some quite different ones." in words
+        "It does not limit how surely they can tell whether the data in your place are yours or some quite different ones."
+        in words
     )
 
 
@@ -180,7 +181,9 @@ def test_each_unit_and_relation_has_words(unit: Unit, relation: Neighboring) -> 
 
 def test_security_and_distance_are_told() -> None:
     computational = promise(security=Security.COMPUTATIONAL, security_bits=128)
-    assert "It holds against those who cannot break the cryptography (about 2^128 steps)." in in_words(computational)
+    assert "It holds against all who cannot break the cryptography in use (that takes about 2^128 steps)." in in_words(
+        computational
+    )
     metric = promise(kind=Kind.METRIC, distance="kilometers", delta=Delta(0.0))
     assert "kilometers" in " ".join(in_words(metric))
     assert "for each unit of kilometers" in " ".join(in_words(metric, "engineer"))
@@ -200,12 +203,12 @@ def test_engineers_are_not_told_twice() -> None:
         ("world", "anybody who sees the released models and reports of all rounds"),
         ("coordinator", "the coordinator, who runs the rounds"),
         ("network", "an eavesdropper on the network, who sees who sends when and how much"),
-        ("10% of agents", "any 10 out of 100 of the enrolled agents (chosen before cohorts are drawn), who pool"),
-        ("0.5% of agents", "any 5 out of 1,000 of"),
+        ("10% of agents", "any 10 % of the enrolled agents (chosen before cohorts are drawn), who pool"),
+        ("0.5% of agents", "any 0.5 % of"),
         ("100/3% of agents", "any 1 out of 3 of"),
         (
             "coordinator + 10% of agents (adaptive)",
-            "the coordinator and any 10 out of 100 of the enrolled agents (chosen",
+            "the coordinator and any 10 % of the enrolled agents (chosen",
         ),
         ("coordinator + network", "the coordinator and an eavesdropper on the network, who pool all that they see"),
         ("helper", "helper"),

@@ -61,3 +61,12 @@ def test_records_that_are_not_finite_are_refused() -> None:
         central_baseline(Logistic(5), broken, np.ones(600, dtype=np.int64))
     with pytest.raises(ConfigurationError):
         central_baseline(Logistic(5), FEATURES, np.ones(599, dtype=np.int64))
+
+
+def test_counted_records_are_repeated_records() -> None:
+    counts = 1 + np.arange(600) % 3
+    rows = np.repeat(np.arange(600), counts)
+    for model, y in ((Logistic(5), (NOISY > 0.5).astype(np.int64)), (Linear(5), NOISY)):
+        counted = central_baseline(model, FEATURES, y, counts)
+        assert np.allclose(counted, central_baseline(model, FEATURES[rows], y[rows]), atol=1e-4)
+        assert not np.allclose(counted, central_baseline(model, FEATURES, y), atol=1e-3)  # forgets the counts

@@ -79,3 +79,15 @@ def test_figures_by_kind_of_model() -> None:
     assert list(figures(Softmax(1, 3), np.zeros(6), features, labels)) == ["accuracy", "log_loss"]
     assert figures(Linear(1), np.array([1.0, 0.0]), features, labels) == {"mean_squared_error": 0.5}
     assert math.isnan(figures(Logistic(1), np.zeros(2), features, np.array([1, 1]))["auc"])
+
+
+def test_counted_records_are_repeated_records() -> None:
+    scores = np.round(np.sin(np.arange(300) ** 1.5), 1)
+    labels = (np.cos(np.arange(300) * 0.7) > 0.3).astype(np.int64)
+    counts = 1 + np.arange(300) % 4
+    rows = np.repeat(np.arange(300), counts)
+    assert auc(scores, labels, counts) == auc(scores[rows], labels[rows])
+    assert accuracy(scores, labels, counts) == accuracy(scores[rows], labels[rows])
+    for figure in (mean_squared_error, log_loss):
+        assert figure(scores, labels, counts) == pytest.approx(figure(scores[rows], labels[rows]), rel=1e-13)
+    assert auc(scores, labels) not in (None, auc(scores, labels, counts))  # the mutant that forgets the counts

@@ -55,6 +55,7 @@ def holds(plan: Plan) -> None:
         ("metric=log_loss",),
         ("data.agent=partition", "partition.kind=iid", "partition.agents=5000"),
         ("minimum=3814",),
+        ("ledger=spends.db", "budget.epsilon=4"),
     ],
 )
 def test_what_can_hold_is_accepted(settings: tuple[str, ...]) -> None:
@@ -76,7 +77,9 @@ REFUSED = [
     (("adversary.kind=backdoor",), "does not exist yet", '"label-flip", "sign-flip" or "scale"'),
     (("partition.kind=dirichlet", "partition.agents=3"), "does not exist yet", '"iid"'),
     (("influence=proven",), "No proofs about norms exist yet", '"clipped" or "none"'),
-    (("ledger=spends.db",), "not added up yet", '"none"'),
+    (("ledger=spends.db",), "budget.epsilon is missing", "budget.epsilon = 4"),
+    (("budget.epsilon=4",), 'means nothing under budget.ledger = "none"', 'ledger = "spends.sqlite"'),
+    ((*CLEAR, "ledger=spends.db", "budget.epsilon=4"), "means nothing without [privacy]", 'ledger = "none"'),
     (("budget=none",), "budget.ledger is missing", 'ledger = "none"'),
     (("data.test=0",), "data.test = 0 keeps no agent apart", "0.2"),
     (("data.source=csv",), "data.path is missing", "csv"),

@@ -188,6 +188,14 @@ def test_none_takes_an_optional_key_or_table_away() -> None:
     assert "does not fit" in setting("algorithm.rounds=none")
 
 
+def test_the_last_word_means_the_key_that_must_be_given() -> None:
+    changed = PLAN.replace("epsilon=1.5", "ledger=spends.sqlite", "budget.epsilon=6")
+    assert changed.privacy is not None
+    assert changed.budget is not None
+    assert (changed.privacy.epsilon, changed.budget.epsilon) == (1.5, 6.0)
+    assert Plan.parse(changed.to_toml()) == changed
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [

@@ -233,7 +233,7 @@ def test_a_run_without_privacy_says_so(a_run: RunFolder, rebuild: Build) -> None
     folder.write_json("guarantee.json", {"guarantees": nothing})
     text = Checked(page(folder.path)).text
     assert "the plan states no privacy requirement" in text
-    assert "Nothing is promised here: not proven, no noise." in text
+    assert "Nothing is promised here: not proven. What is missing: no noise." in text
     assert "Epsilon spent, round by round" not in text
 
 

@@ -52,12 +52,17 @@ def owned(ids: NDArray[Any] | None, kept: Indices) -> tuple[Indices, Indices]:
     `ids` names an agent for each record of the source; `rows` count among the kept ones. An agent
     whose records were all left out stays, with no record. Without ids each kept record is an agent.
     """
+    return named(ids, kept)[:2]
+
+
+def named(ids: NDArray[Any] | None, kept: Indices) -> tuple[Indices, Indices, NDArray[Any] | None]:
+    """(rows, offsets) as `owned` gives them, and the id of each agent, or None without ids."""
     if ids is None:
-        return np.arange(len(kept)), np.arange(len(kept) + 1)
+        return np.arange(len(kept)), np.arange(len(kept) + 1), None
     names, owner = np.unique(ids, return_inverse=True)
     mine = owner[kept]
     counts = np.bincount(mine, minlength=len(names))
-    return np.argsort(mine, kind="stable").astype(np.int64), _offsets(counts)
+    return np.argsort(mine, kind="stable").astype(np.int64), _offsets(counts), names
 
 
 def dealt(records: int, agents: int, entropy: Entropy) -> tuple[Indices, Indices]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tip.data.partition import owned
+from tip.data.partition import named
 from tip.data.schema import encode
 from tip.data.settings import ROW, DataSettings
 from tip.data.sources import read
@@ -38,7 +38,8 @@ class Population:
 
     `features` (rows, p) float64, finite. `labels` (rows,): int64 in [0, classes), or finite float64
     where `classes` is None. `rows` (records,) int64, `offsets` (agents + 1,) int64. Arrays of other
-    kinds are converted where nothing is lost, and refused otherwise.
+    kinds are converted where nothing is lost, and refused otherwise. `ids` (agents,) says who each agent
+    is in the source, as whole numbers or texts; None where agent i is number i.
     """
 
     features: Floats
@@ -47,6 +48,7 @@ class Population:
     offsets: Indices
     names: tuple[str, ...]
     classes: int | None
+    ids: NDArray[Any] | None = None
 
     def __post_init__(self) -> None:
         features = _checked_features(self.features)
@@ -59,6 +61,7 @@ class Population:
         _check_ownership(rows, offsets, len(features))
         _set(self, "rows", _frozen(rows))
         _set(self, "offsets", _frozen(offsets))
+        _set(self, "ids", None if self.ids is None else _frozen(_ids(self.ids, self.agents, each="agent")))
 
     @property
     def agents(self) -> int:
@@ -81,6 +84,7 @@ class Population:
         taken = object.__new__(Population)  # parts of a checked population need no second check
         _set(taken, "rows", _frozen(self.rows[places]))
         _set(taken, "offsets", _frozen(offsets))
+        _set(taken, "ids", _frozen(chosen if self.ids is None else self.ids[chosen]))
         for name in ("features", "labels", "names", "classes"):
             _set(taken, name, getattr(self, name))
         return taken
@@ -112,9 +116,9 @@ class Population:
         if classes is None and labels.dtype.kind in "biu" and labels.ndim == 1:
             classes = max(2, int(labels.max(initial=0)) + 1)
         count = len(features)
-        rows, offsets = owned(None if agents is None else _ids(agents, count), np.arange(count))
+        rows, offsets, ids = named(None if agents is None else _ids(agents, count), np.arange(count))
         names = tuple(f"x{column}" for column in range(features.shape[1]))
-        return cls(features, labels, rows, offsets, names, classes)
+        return cls(features, labels, rows, offsets, names, classes, ids)
 
     @classmethod
     def from_csv(
@@ -130,19 +134,21 @@ class Population:
         settings = DataSettings(
             "csv", label, agent, path=fspath(path), numbers=numbers or {}, categories=categories or {}
         )
-        records = encode(read(settings), settings)
-        rows, offsets = owned(records.owners, records.kept)
-        return cls(records.features, records.labels, rows, offsets, records.names, records.classes)
+        table = read(settings)
+        records = encode(table, settings)
+        rows, offsets, ids = named(records.owners, records.kept)
+        ids = table.numbers[records.kept] if ids is None else ids
+        return cls(records.features, records.labels, rows, offsets, records.names, records.classes, ids)
 
 
-def _ids(values: ArrayLike, rows: int) -> NDArray[Any]:
-    """Whose each row is, as whole numbers or texts."""
+def _ids(values: ArrayLike, rows: int, *, each: str = "row") -> NDArray[Any]:
+    """Whose each row is, or who each agent is, as whole numbers or texts."""
     ids = _array(values, "agents")
     if ids.dtype.kind == "O":
         ids = ids.astype(str)
     if ids.shape != (rows,) or (ids.dtype.kind not in "biuUS" and rows):
         raise DataError(
-            f"agents want one whole number or text for each of {rows} rows, not {ids.dtype} of shape {ids.shape}."
+            f"agents want one whole number or text for each of {rows} {each}s, not {ids.dtype} of shape {ids.shape}."
         )
     return ids
 

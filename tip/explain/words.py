@@ -39,8 +39,8 @@ _BASES: Final = (100, 1_000, 10_000)
 _SLACK: Final = 1.35  # rounding to a whole count may add so much, else a larger base is taken
 
 _UNITS: Final = {
-    Unit.AGENT: "It covers all that one person contributes, in all rounds together.",
-    Unit.RECORD: "It covers one record of a person, not all that the person contributes.",
+    Unit.AGENT: "It covers everything that you contribute, in all rounds together.",
+    Unit.RECORD: "It covers any one of your records, not all of them together.",
 }
 _RELATIONS: Final = {
     Neighboring.REPLACE_ONE: "It compares your data with any others in their place; that you take part is no secret.",
@@ -48,14 +48,19 @@ _RELATIONS: Final = {
     Neighboring.ZERO_OUT: "It compares your data with an empty contribution in their place.",
 }
 _QUESTIONS: Final = {
-    Neighboring.REPLACE_ONE: "whether your data are these or some quite different ones",
+    Neighboring.REPLACE_ONE: "whether the data in your place are yours or some quite different ones",
     Neighboring.ADD_REMOVE_ONE: "whether you took part",
     Neighboring.ZERO_OUT: "whether you gave your data or nothing",
+}
+_TRUTHS: Final = {
+    Neighboring.REPLACE_ONE: "yours",
+    Neighboring.ADD_REMOVE_ONE: "that you did",
+    Neighboring.ZERO_OUT: "your data",
 }
 _STATUSES: Final = {
     Status.PROVEN: "Proven.",
     Status.IDEALIZED: "Idealized: proven for real numbers, not for the rounded numbers of a computer.",
-    Status.SIMULATED: "Simulated: seeded, nothing is promised in earnest; who knows the seed can take the noise away.",
+    Status.SIMULATED: "This is a simulation: nothing is promised in earnest, since the seed tells all its noise.",
     Status.NOT_PROVEN: "Not proven.",
 }
 _NAMES: Final = {COORDINATOR: "the coordinator", NETWORK: "an eavesdropper on the network"}
@@ -158,9 +163,9 @@ def _trade_off(guarantee: Guarantee, false_alarms: float) -> str:
         return f"It does not limit how surely they can tell {question}."
     alarms = round(false_alarms * base)
     return (
-        f"Suppose they want to tell {question}, and accept {alarms:,} false "
-        f"{'alarm' if alarms == 1 else 'alarms'} out of {base:,}: they notice the truth in at most {hits:,} cases "
-        f"out of {base:,} (blind guessing: {alarms:,})."
+        f"Suppose they want to tell {question}. If they accept {alarms:,} false "
+        f"{'alarm' if alarms == 1 else 'alarms'} out of {base:,}, they notice {_TRUTHS[guarantee.neighboring]} "
+        f"in at most {hits:,} cases out of {base:,} (blind guessing: {alarms:,})."
     )
 
 
@@ -182,19 +187,19 @@ def _assumption(assumption: Assumption) -> str:
 
 
 def _not_proven(guarantee: Guarantee) -> str:
-    return f"Nothing is promised here: not proven, {guarantee.missing.rstrip('.')}."
+    return f"Nothing is promised here: not proven. What is missing: {guarantee.missing.rstrip('.')}."
 
 
 def _security(guarantee: Guarantee) -> tuple[str, ...]:
     if guarantee.security is Security.STATISTICAL:
         return ()
-    work = f" (about 2^{guarantee.security_bits} steps)" if guarantee.security_bits else ""
-    return (f"It holds against those who cannot break the cryptography{work}.",)
+    work = f" (that takes about 2^{guarantee.security_bits} steps)" if guarantee.security_bits else ""
+    return (f"It holds against all who cannot break the cryptography in use{work}.",)
 
 
 def _share(fraction: Fraction) -> str:
-    """`10 out of 100`, with a larger base where a hundred does not do."""
-    for base in _BASES:
-        if (fraction * base).denominator == 1:
-            return f"{int(fraction * base):,} out of {base:,}"
+    """`10 %`; what is no short decimal number stands as a count, `1 out of 3`."""
+    percent = 100 * fraction
+    if (percent * 100).denominator == 1:
+        return f"{Decimal(percent.numerator) / Decimal(percent.denominator):f} %"
     return f"{fraction.numerator:,} out of {fraction.denominator:,}"

@@ -14,15 +14,20 @@ import numpy as np
 from tip.errors import ConfigurationError, DataError
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from tip.learning.model import Labels, Model, Reals
 
 RIDGE: Final = 1e-6
 _STEPS: Final = 5000
 
 
-def central_baseline(model: Model, features: Reals, labels: Labels, *, ridge: float = RIDGE) -> Reals:
+def central_baseline(
+    model: Model, features: Reals, labels: Labels, counts: NDArray[np.int64] | None = None, *, ridge: float = RIDGE
+) -> Reals:
     """The parameters `(dimension,)` that fit all records `(r, p)` best, by L-BFGS (Liu and Nocedal 1989).
 
+    `counts` `(r,)`, whole numbers >= 1, tells how often each record is there; without it, once.
     Raises `DataError` for records that are not finite, and when the minimum was not reached.
     """
     from scipy.optimize import minimize  # noqa: PLC0415 - heavy, and this is its one door
@@ -33,11 +38,17 @@ def central_baseline(model: Model, features: Reals, labels: Labels, *, ridge: fl
         return model.initial()
     if not (np.isfinite(features).all() and np.isfinite(labels).all()):
         raise DataError("the baseline needs finite features and labels")
-    weights = np.ones((1, len(features)))
+    weights = np.ones((1, len(features))) if counts is None else counts[None].astype(np.float64)
+
+    def loss(theta: Reals) -> float:
+        if counts is None:
+            return model.loss(theta, features, labels)
+        scores = model.scores(theta, features).reshape(len(features), -1)
+        return float(np.dot(model.losses(scores, labels), weights[0]) / weights.sum())
 
     def objective(theta: Reals) -> tuple[float, Reals]:
         gradient = model.gradients(theta, features[None], labels[None], weights)[0]
-        return model.loss(theta, features, labels) + 0.5 * ridge * float(theta @ theta), gradient + ridge * theta
+        return loss(theta) + 0.5 * ridge * float(theta @ theta), gradient + ridge * theta
 
     found = minimize(
         objective,

@@ -12,6 +12,7 @@ from tip.plan.building import model_of
 from tip.plan.coherence import check, check_sizes
 from tip.plan.guarantee import Settled, settle
 from tip.plan.sizing import Sizes
+from tip.plan.spending import with_ledger
 from tip.privacy.guarantees import Guarantee
 from tip.randomness import Entropy
 
@@ -31,7 +32,7 @@ class Sight:
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """A plan's guarantees: first those that it requires, then the other standard observers."""
+    """A plan's guarantees: those that it requires, that over a ledger's runs, the other standard observers."""
 
     plan: Plan
     settled: Settled
@@ -65,14 +66,15 @@ def explain(plan: Plan) -> Explained:
     """Settle a plan and say who sees what; nothing is trained.
 
     The data are opened to count who would be enrolled, a public number (participation is no secret
-    under replace-one). Raises `ConfigurationError` as `simulate` would.
+    under replace-one). Raises `ConfigurationError` as `simulate` would, and
+    `BudgetExhausted` for a plan that its ledger has no room for. A ledger is read, never made or written.
     """
     check(plan)
     train = load(plan.data_settings(), Entropy.seeded(plan.simulation.seed if plan.simulation else 0)).train
     model = model_of(plan, features=len(train.names), classes=train.classes)
     sizes = Sizes(enrolled=train.agents, dimension=model.dimension)
     check_sizes(plan, sizes.enrolled, sizes.dimension)
-    settled = settle(plan, sizes)
+    settled = with_ledger(plan, settle(plan, sizes), train)
     return Explained(plan, settled, sights(plan, tuple(g.coalition for g in settled.observers)))
 
 
@@ -91,5 +93,5 @@ def in_words(subject: Plan | Guarantee, audience: Audience = "participant") -> s
     if isinstance(subject, Guarantee):
         return "\n".join(sentences(subject, audience))
     settled = explain(subject).settled
-    told = settled.required or settled.observers
+    told = settled.stated or settled.observers
     return "\n\n".join("\n".join(sentences(g, audience)) for g in told)

@@ -38,7 +38,7 @@ class Settled:
     """What a plan comes to: grid and noise (None without a privacy requirement), and the guarantees.
 
     `required` holds one guarantee for each requirement of the plan, in its order; `observers` one
-    for each standard observer.
+    for each standard observer. `over_runs` is that of all runs of the plan's ledger (spending.py).
     """
 
     sizes: Sizes
@@ -48,12 +48,18 @@ class Settled:
     mechanism: DistributedGaussian | None
     required: tuple[Guarantee, ...]
     observers: tuple[Guarantee, ...]
+    over_runs: Guarantee | None = None
 
     @property
     def guarantees(self) -> tuple[Guarantee, ...]:
-        """The required ones, then the observers that they do not name."""
+        """The required ones, that over all runs of a ledger, then the observers that none of them names."""
         named = {g.coalition for g in self.required}
-        return self.required + tuple(g for g in self.observers if g.coalition not in named)
+        return self.stated + tuple(g for g in self.observers if g.coalition not in named)
+
+    @property
+    def stated(self) -> tuple[Guarantee, ...]:
+        """What the plan itself asks for: its requirements, and the total over all runs of a ledger."""
+        return self.required if self.over_runs is None else (*self.required, self.over_runs)
 
     def spent(self, participations: int) -> tuple[float, float]:
         """(epsilon, delta) of the first requirement for an agent that has sent so often; (inf, 0) without noise."""

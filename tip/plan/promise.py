@@ -154,15 +154,31 @@ class Requirement:
 class Budget:
     """What agents may spend over several runs."""
 
+    NO_LEDGER: ClassVar[str] = "none"
     TABLE: ClassVar[str] = "budget"
     ledger: str = field(
         metadata=key(
             Text(),
-            '"none", or a file in which spends over several runs add up for each agent',
+            '"none" (this run is accounted for alone), or a file in which spends over several runs add up for each '
+            "agent; seen from the working directory",
             example='"none"',
             privacy=True,
         )
     )
+    epsilon: float | None = field(
+        default=None,
+        metadata=key(
+            _POSITIVE,
+            "the largest privacy loss of one agent over all runs of the ledger together, at privacy.delta; "
+            "given exactly where ledger is a file",
+            example="4.0",
+        ),
+    )
 
     def __post_init__(self) -> None:
         settle(self, self.TABLE)
+
+    @property
+    def has_ledger(self) -> bool:
+        """Whether spends over several runs add up."""
+        return self.ledger != self.NO_LEDGER

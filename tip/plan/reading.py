@@ -173,6 +173,9 @@ def _path(root: type[Any], tables: dict[str, Any], name: str, where: str) -> Pat
         return path
     static = tuple(n for n in candidates(root, name) if not re.search(r"NAME|\[\[", n))
     found = tuple(dict.fromkeys([*static, *(label(p) for p in _leaves(root, tables) if p[-len(path) :] == path)]))
+    demanded = [n for n in found if _demanded(root, split(n))]
+    if len(found) > 1 and len(demanded) == 1:
+        found = (demanded[0],)  # epsilon is privacy.epsilon, which must be given, and not budget.epsilon
     if len(found) > 1:
         raise ConfigurationError(
             f"{name} stands for several keys", where=where, instead=f"Say which: {', '.join(found)}."
@@ -180,6 +183,12 @@ def _path(root: type[Any], tables: dict[str, Any], name: str, where: str) -> Pat
     if not found:
         raise unknown(root, name, where)
     return split(found[0])
+
+
+def _demanded(root: type[Any], path: Path) -> bool:
+    """Whether the key has no default."""
+    known = _told(root, path)
+    return known is not None and required(known[0])
 
 
 def split(name: str) -> Path:

@@ -48,14 +48,24 @@ def _budget(plan: Plan) -> None:
             why=why,
             instead='For example [budget] ledger = "none".',
         )
-    if plan.budget is not None and plan.budget.ledger != "none":
-        why = "Spends over several runs are not added up yet"
+    if plan.budget is None:
+        return
+    ledger, limit = plan.budget.ledger, plan.budget.epsilon
+    if plan.budget.has_ledger and plan.privacy is None:
+        why = "Without a requirement a run has no spend that could be added up"
+        what = f"{said(ledger)} means nothing without [privacy]"
+        raise refusal(plan, "budget.ledger", what, why=why, instead='State [privacy], or use ledger = "none".')
+    if plan.budget.has_ledger and limit is None:
+        why = f"budget.ledger {said(ledger)} adds up the spends of several runs, and this is their limit"
+        example = f"For example budget.epsilon = {2 * plan.privacy.epsilon:g}." if plan.privacy else ""
+        raise refusal(plan, "budget.epsilon", "is missing", why=why, instead=example)
+    if not plan.budget.has_ledger and limit is not None:
         raise refusal(
             plan,
-            "budget.ledger",
-            f"{said(plan.budget.ledger)} does not exist yet",
-            why=why,
-            instead='Today there is "none": each run is accounted for alone.',
+            "budget.epsilon",
+            f'{said(limit)} means nothing under budget.ledger = "none"',
+            why="It limits all runs of a ledger together, and this run is accounted for alone",
+            instead='Leave it out, or name a file: ledger = "spends.sqlite".',
         )
 
 

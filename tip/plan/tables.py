@@ -99,7 +99,7 @@ class Plan:
         """The plan with settings changed: `plan.replace("algorithm.rounds=50", "epsilon=1")`.
 
         A value is read as TOML where that fits the key, otherwise as plain text. The last word of a
-        key is enough where only one key ends in it.
+        key is enough where only one key ends in it, or only one that has no default.
         """
         return reading.replaced(self, settings)
 

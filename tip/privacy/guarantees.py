@@ -98,12 +98,18 @@ class Guarantee:
         return self.epsilon is not None and self.epsilon <= epsilon and self.delta.total <= delta
 
     def implies(self, other: Guarantee) -> bool:
-        """Whether this promise is at least as strong; refused for unlike kinds, units, relations."""
+        """Whether this promise is at least as strong; refused for unlike kinds, units, relations.
+
+        It then speaks of the same scope, rests on no further assumption, and needs no weaker adversary.
+        """
         refuse_unlike(self, other)
         if self.epsilon is None or other.epsilon is None:
             return other.epsilon is None
         return (
-            self.coalition.contains(other.coalition)
+            self.scope == other.scope
+            and set(self.assumptions) <= set(other.assumptions)
+            and _bits(self) >= _bits(other)
+            and self.coalition.contains(other.coalition)
             and self.epsilon <= other.epsilon
             and self.delta.total <= other.delta.total
             and rank(self.status) <= rank(other.status)
@@ -257,6 +263,11 @@ def refuse_unlike(a: Guarantee, b: Guarantee) -> None:
                 f"two guarantees of unlike {name} do not compare: {getattr(a, name)} and {getattr(b, name)}",
                 instead="derive both under one relation, unit and kind",
             )
+
+
+def _bits(guarantee: Guarantee) -> float:
+    """The work that breaks its security, as a power of two; infinite where no power does."""
+    return math.inf if guarantee.security_bits is None else guarantee.security_bits
 
 
 def rank(status: Status) -> int:

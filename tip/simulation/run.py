@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from tip.errors import ConfigurationError, NotEnoughAgents
+from tip.errors import ConfigurationError, NotEnoughAgents, ProtocolMisuse
 from tip.files import RunFolder
 from tip.learning import ServerState
 from tip.learning.baseline import central_baseline
 from tip.plan import Plan
 from tip.report.history import Round, keep_rounds, write_round
 from tip.report.page import page
+from tip.simulation.charging import FILE as LINE
+from tip.simulation.charging import Book, Line, has_ledger, line_of, within_budget
 from tip.simulation.cohorts import Participation
-from tip.simulation.evaluation import evaluate
+from tip.simulation.evaluation import distinct, evaluate
 from tip.simulation.federation import Federation, prepare
 
 if TYPE_CHECKING:
@@ -84,18 +86,31 @@ def simulate(
 
     `resume` continues the run in `folder` from its last checkpoint, to the same model as without the
     interruption. `watch` is called after each round. Ctrl-C leaves a folder that can be resumed.
-    Raises `ConfigurationError` and `DataError` before anything runs, `NotEnoughAgents` when no
-    round at all reached its minimum.
+    Raises `ConfigurationError`, `DataError` and `BudgetExhausted` before anything runs (the last also
+    where another run used up the shared ledger meanwhile), `NotEnoughAgents` when no round at all
+    reached its minimum.
     """
     federation = prepare(plan)
-    place = _place(plan, folder, resume=resume)
-    progress, kept = _restore(federation, place) if resume else (start(federation), ())
-    if not resume:
-        place.write_text("plan.toml", plan.to_toml())
-        place.write_json("guarantee.json", {"guarantees": [g.to_json() for g in federation.settled.guarantees]})
-    progress, history, interrupted = _drive(federation, place, progress, watch or _nobody)
+    earlier = _place(plan, folder, resume=True) if resume else None
+    progress, kept = _restore(federation, earlier) if earlier else (start(federation), ())
+    line = line_of(federation, progress.participation, earlier)
+    federation = within_budget(federation, line)
+    with Book(federation, line) as book:
+        place = earlier or _begin(federation, folder, line)
+        progress, history, interrupted = _drive(federation, place, progress, book.charge, watch or _nobody)
+        federation = book.told(federation)
     _checkpoint(place, progress)
     return _finish(federation, place, progress, kept + history, interrupted=interrupted)
+
+
+def _begin(federation: Federation, folder: Path | None, line: Line) -> RunFolder:
+    """The folder of a new run, with what is known before the first round."""
+    place = _place(federation.plan, folder, resume=False)
+    place.write_text("plan.toml", federation.plan.to_toml())
+    place.write_json("guarantee.json", {"guarantees": [g.to_json() for g in federation.settled.guarantees]})
+    if has_ledger(federation):
+        place.write_json(LINE, {"run": line.name})
+    return place
 
 
 def _nobody(_: Round) -> None:
@@ -103,12 +118,25 @@ def _nobody(_: Round) -> None:
 
 
 def _drive(
-    federation: Federation, place: RunFolder, progress: Progress, watch: Callable[[Round], None]
+    federation: Federation,
+    place: RunFolder,
+    progress: Progress,
+    enter: Callable[[Participation], None],
+    watch: Callable[[Round], None],
 ) -> tuple[Progress, tuple[Round, ...], bool]:
     """Play the rounds that are left into the folder; the flag tells whether Ctrl-C ended them."""
+    charged = progress.participation
+
+    def charge(reached: Progress) -> None:
+        nonlocal charged
+        charged = reached.participation
+        enter(charged)
+        if not federation.entropy.simulated:
+            _checkpoint(place, reached)
+
     history: list[Round] = []
     try:
-        for reached, played in rounds(federation, progress, lambda p: _checkpoint(place, p)):
+        for reached, played in rounds(federation, progress, charge):
             write_round(place.at("history.jsonl"), played)
             history.append(played)
             progress = reached
@@ -116,6 +144,8 @@ def _drive(
                 _checkpoint(place, progress)
             watch(played)
     except KeyboardInterrupt:
+        if not federation.entropy.simulated:  # a round that was cut off stays charged: it cannot be repeated
+            progress = replace(progress, participation=charged)
         return progress, tuple(history), True
     return progress, tuple(history), False
 
@@ -136,9 +166,11 @@ def rounds(
 ) -> Iterator[tuple[Progress, Round]]:
     """Play the rounds that are left, one by one.
 
-    With randomness of the operating system a round cannot be repeated, so `charge` is called with
-    the participations of the round before anything of it is computed (law 13).
+    `charge` is called with the participations of a round before anything of it is computed (law 13); a
+    plan with a ledger is not played without it.
     """
+    if charge is None and has_ledger(federation):
+        raise ProtocolMisuse("rounds of a plan with a ledger are charged to it: hand over `charge`")
     while progress.done < federation.plan.algorithm.rounds:
         progress, played = _play(federation, progress, charge)
         yield progress, played
@@ -151,7 +183,7 @@ def _play(
     cohort = federation.cohorts.drawn(federation.entropy, number)
     answering = federation.cohorts.answering(cohort, progress.participation, federation.entropy, number)
     progress = replace(progress, participation=progress.participation.charged(answering))
-    if charge is not None and not federation.entropy.simulated:
+    if charge is not None:
         charge(progress)
     if len(answering) < max(federation.minimum, 1):
         return replace(progress, done=number), _given_up(federation, progress, number, len(cohort), len(answering))
@@ -275,7 +307,8 @@ def _baseline(federation: Federation) -> Mapping[str, float] | None:
     if federation.plan.task.baseline != "central":
         return None
     train = federation.train
-    pooled = central_baseline(federation.model, train.features[train.rows], train.labels[train.rows])
+    rows, counts = distinct(train)
+    pooled = central_baseline(federation.model, train.features[rows], train.labels[rows], counts)
     return evaluate(federation.model, pooled, federation.test)
 
 
