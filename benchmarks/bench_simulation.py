@@ -20,7 +20,7 @@ from tip.plan import Plan
 from tip.randomness import Entropy
 from tip.simulation import simulate
 from tip.simulation.federation import prepare
-from tip.simulation.run import rounds, start
+from tip.simulation.rounds import rounds, start
 from tip.simulation.vectorized import Engine, Plain
 
 if TYPE_CHECKING:

@@ -62,7 +62,7 @@ EXAMPLES = [
 @pytest.mark.parametrize("guarantee", EXAMPLES)
 def test_the_counts_are_those_of_the_curve(guarantee: Guarantee) -> None:
     (sentence,) = [s for s in in_words(guarantee) if s.startswith("Suppose")]
-    told = re.search(r"accept ([\d,]+) false alarms? out of ([\d,]+): .* at most ([\d,]+) cases", sentence)
+    told = re.search(r"accept ([\d,]+) false alarms? out of ([\d,]+), .* at most ([\d,]+) cases", sentence)
     assert told is not None
     alarms, base, hits = (int(number.replace(",", "")) for number in told.groups())
     assert alarms == base / 100

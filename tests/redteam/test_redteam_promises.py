@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import sys
 import tomllib
@@ -140,6 +141,7 @@ def epsilon_with_silent_liars(plan: Plan, settled: Settled, coalition: Coalition
     return epsilon_of_rho(rho_of_sum(settled.mechanism.event(silent)) * settled.charged_rounds, 1e-4)
 
 
+@pytest.mark.xfail(strict=True, reason="shares of liars outside the coalition are still counted")
 def test_liars_need_not_add_noise() -> None:
     """Law 4 and the plan's own words ("their noise shares protect nobody"): shares of expected liars count nowhere.
 
@@ -201,6 +203,31 @@ def test_an_interrupted_round_stays_charged(live: Plan, tmp_path: Path, monkeypa
         with np.load(folder / "checkpoint.npz") as saved:
             assert saved["participations"].max() == drawn.max()
     assert drawn.max() == 5  # three of them released, and the limit of five kept
+
+
+@pytest.mark.xfail(strict=True, reason="guarantee.json keeps what held before other runs were charged")
+def test_the_folder_tells_what_all_runs_came_to(live: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that goes on after another one was charged: its folder and its page state the sum of both, not the old one.
+
+    Rejects a guarantee.json that is written once, before the first round.
+    """
+    plan = live.replace(f"budget.ledger={tmp_path / 'spends.sqlite'}", "budget.epsilon=20.0")
+    whole = Engine.sum_of
+
+    def cut_off(engine: Engine, agents: np.ndarray, parameters: np.ndarray, number: int) -> Sum:
+        if number == 2:
+            raise KeyboardInterrupt
+        return whole(engine, agents, parameters, number)
+
+    folder = tmp_path / "run"
+    monkeypatch.setattr(Engine, "sum_of", cut_off)
+    assert simulate(plan, folder=folder).interrupted
+    monkeypatch.setattr(Engine, "sum_of", whole)
+    simulate(plan, folder=tmp_path / "other")
+    told = simulate(plan, folder=folder, resume=True).guarantees
+    filed = json.loads((folder / "guarantee.json").read_text())["guarantees"]
+    assert max(g.epsilon or 0.0 for g in told) > 10
+    assert [g["epsilon"] for g in filed] == [g.epsilon for g in told]
 
 
 # -- comparison of promises -----------------------------------------------------------------------------

@@ -11,7 +11,7 @@ import pytest
 from tip.plan import Plan
 from tip.protocols import AgentId, Round, clear, ideal, run_round
 from tip.simulation.federation import Federation, prepare
-from tip.simulation.run import rounds, start
+from tip.simulation.rounds import rounds, start
 
 FEDAVG = ("kind=fedavg", "local_epochs=2", "batch_size=3", "local_learning_rate=0.5")
 

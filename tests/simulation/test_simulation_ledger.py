@@ -23,7 +23,7 @@ from tip.privacy.integer import epsilon_of_rho
 from tip.simulation import Run, simulate
 from tip.simulation.charging import Book, line_of
 from tip.simulation.federation import prepare
-from tip.simulation.run import rounds, start
+from tip.simulation.rounds import rounds, start
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -21,7 +21,7 @@ from tip.privacy.guarantees import Status
 from tip.report.history import Round, read_history
 from tip.simulation import simulate
 from tip.simulation.federation import prepare
-from tip.simulation.run import rounds, start
+from tip.simulation.rounds import rounds, start
 
 if TYPE_CHECKING:
     from collections.abc import Callable

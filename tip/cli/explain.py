@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from rich.table import Table
+from rich.text import Text
 
 from tip.cli.printing import plain, print_object, results, sentences, title
-from tip.cli.run import chosen_plan
-from tip.explain.words import FALSE_ALARMS, beyond_words, in_words, rounded_up
+from tip.cli.run import asked, chosen_plan, promises
+from tip.explain.words import FALSE_ALARMS, beyond_words, rounded_up
 from tip.plan import Plan
 from tip.plan.explaining import explain as explained
 
@@ -17,9 +17,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+    from rich.console import Console
+
     from tip.privacy.guarantees import Guarantee
 
-_REQUEST = 2
+_REQUEST: Final = 2
+_HEADS: Final = ("observer", "epsilon", "delta", "noticed", "status")
+_NOTICED: Final = "(noticed: in at most so many cases out of 100, at 1 false alarm out of 100)"
 
 
 def explain(path: Path | None, config: Iterable[str], *, json: bool) -> int:
@@ -29,16 +33,18 @@ def explain(path: Path | None, config: Iterable[str], *, json: bool) -> int:
     if json:
         entries = told.to_json()
         guarantees = entries.pop("guarantees")
+        entries["required"] = asked(plan)
         print_object({"metrics": None, "baseline": None, "guarantees": guarantees, "run": entries})
     else:
         console = results()
         title(console, f"{plan.name}: what is promised")
-        for guarantee in told.settled.required or told.guarantees[:1]:
-            sentences(console, in_words(guarantee))
-            title(console, "\nFor engineers")
+        required = told.guarantees[: max(asked(plan), 1)]
+        promises(console, required)
+        title(console, "\nFor engineers")
+        for guarantee in required:
             sentences(console, beyond_words(guarantee))
         title(console, "\nAgainst each observer")
-        console.print(_observers(told.guarantees))
+        _observers(console, told.guarantees)
         title(console, "\nWhat each of them sees")
         sentences(console, (f"{sight.party}: {sight.what}" for sight in told.sees))
     return 0 if told.requirement_met or plan.privacy is None else _REQUEST
@@ -59,14 +65,21 @@ def explain_keys(*, json: bool) -> int:
     return 0
 
 
-def _observers(guarantees: Iterable[Guarantee]) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), caption_justify="left")
-    table.caption = "noticed: at most so many cases out of 100, at 1 false alarm out of 100"
-    for head in ("  observer", "epsilon", "delta", "noticed", "status"):
-        table.add_column(head, justify="left" if head in {"  observer", "status"} else "right", overflow="fold")
-    for g in guarantees:
-        table.add_row(f"  {plain(g.coalition.text)}", *_figures(g), plain(g.status))
-    return table
+def _observers(console: Console, guarantees: Iterable[Guarantee]) -> None:
+    """One line an observer: as a table where the terminal is wide enough, else as sentences."""
+    lines = [(g.coalition.text, *_figures(g), str(g.status)) for g in guarantees]
+    widths = [max(map(len, column)) for column in zip(_HEADS, *lines, strict=True)]
+    if sum(widths) + 3 * len(widths) <= console.width:
+        for line in (_HEADS, *lines):
+            first, *figures, status = (
+                cell.rjust(width) if 0 < place < len(_HEADS) - 1 else cell.ljust(width)
+                for place, (cell, width) in enumerate(zip(line, widths, strict=True))
+            )
+            console.print(Text(plain("  " + "   ".join((first, *figures, status)).rstrip())), soft_wrap=True)
+    else:
+        for name, epsilon, delta, noticed, status in lines:
+            sentences(console, [f"{name}: epsilon {epsilon}, delta {delta}, noticed {noticed}, {status}"])
+    sentences(console, [_NOTICED])
 
 
 def _figures(guarantee: Guarantee) -> tuple[str, str, str]:

@@ -10,7 +10,7 @@ from tip.cli import INTERRUPTED
 from tip.cli.printing import OUTSIDE, asides, facts, plain, print_object, results, sentences, title
 from tip.cli.progress import progress
 from tip.errors import ConfigurationError
-from tip.explain.words import in_words, rounded_up
+from tip.explain.words import in_turn, rounded_up
 from tip.files import RunFolder, safe_name
 from tip.plan import Plan
 from tip.simulation import simulate
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+    from rich.console import Console
+
+    from tip.privacy.guarantees import Guarantee
     from tip.simulation import Run
 
 _SETTING: Final = re.compile(r"[\w.\[\]-]+=\S")
@@ -76,11 +79,26 @@ def tell(done: Run, limit: float | None) -> None:
     facts(console, {**measured, "rounds released": f"{released} of {done.plan.algorithm.rounds}", **budget})
     sentences(console, [f"({', '.join(measured)}: {OUTSIDE})"] if measured else [])
     title(console, "\nWhat is promised")
-    sentences(console, in_words(done.guarantees[0]) if done.guarantees else ["Nothing."])
+    promises(console, done.guarantees[: max(asked(done.plan), 1)])
     if done.folder is not None:
         console.print()
         repeat = f"tip run {shlex.quote(str(done.folder / 'plan.toml'))}"
         facts(console, {"report": str(done.folder / "report.html"), "to repeat": repeat})
+
+
+def promises(console: Console, guarantees: Iterable[Guarantee]) -> None:
+    """Print in words what is promised, guarantee after guarantee."""
+    for number, words in enumerate(in_turn(guarantees)):
+        if number:
+            title(console, "\nAlso required")
+        sentences(console, words)
+
+
+def asked(plan: Plan) -> int:
+    """How many guarantees a plan asks for, which stand first: its requirements, and the total of a ledger."""
+    if plan.privacy is None:
+        return 0
+    return len(plan.privacy.all) + (plan.budget is not None and plan.budget.ledger != "none")
 
 
 def _beside(done: Run, name: str) -> str:

@@ -25,6 +25,7 @@ from tip.privacy.coalitions import COORDINATOR, NETWORK, Chosen
 from tip.privacy.guarantees import Kind, Neighboring, Security, Status, Unit
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
     from fractions import Fraction
 
     from tip.privacy.coalitions import Coalition
@@ -82,6 +83,19 @@ def in_words(guarantee: Guarantee, audience: Audience = "participant") -> tuple[
     return (*unenforced, against, *figures, status_in_words(guarantee), *_security(guarantee), *others)
 
 
+def in_turn(guarantees: Iterable[Guarantee]) -> Iterator[tuple[str, ...]]:
+    """Several guarantees, each in words for participants; an assumption that was read already is not read again.
+
+    What nothing enforces is said each time.
+    """
+    said: set[str] = set()
+    for guarantee in guarantees:
+        words = in_words(guarantee)
+        known = {_assumption(a) for a in guarantee.assumptions if a.name != UNENFORCED}
+        yield tuple(sentence for sentence in words if sentence not in said)
+        said |= known
+
+
 def beyond_words(guarantee: Guarantee) -> tuple[str, ...]:
     """What engineers read and participants do not."""
     said = in_words(guarantee)
@@ -89,7 +103,7 @@ def beyond_words(guarantee: Guarantee) -> tuple[str, ...]:
 
 
 def coalition_in_words(coalition: Coalition) -> str:
-    """Who they are, without a full stop: `the coordinator and any 10 out of 100 of the enrolled agents, ...`."""
+    """Who they are, without a full stop: `the coordinator and any 10 % of the enrolled agents, ...`."""
     named = [_NAMES.get(party, party) for party in sorted(coalition.parties)]
     agents = f"any {_share(coalition.fraction)} of the enrolled agents ({_CHOSEN[coalition.chosen]})"
     members = [*named, agents] if coalition.fraction else named

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import shlex
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tip.explain.sights import not_protected, sight
@@ -27,13 +29,13 @@ from tip.privacy.guarantees import Status
 from tip.report.history import Release
 from tip.report.markup import Markup, element, join, rows, section
 from tip.report.rounds import curves, given_up
-from tip.report.story import figure, label, story
+from tip.report.story import figure, label, scale, story
 from tip.report.style import STYLE
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tip.privacy.guarantees import Guarantee
+    from tip.privacy.guarantees import Assumption, Guarantee
     from tip.report.story import Story
 
 
@@ -72,13 +74,13 @@ def _header(told: Story) -> Markup:
 def _result(told: Story) -> Markup:
     mark = f"{label(told)}{' and baseline' if told.baseline else ''}: {Release.EVALUATION}"
     facts = (
-        _fact(label(told), figure(told.figures.get(told.metric)), "this run" if told.finished else "as far as it came"),
+        _fact(label(told), figure(told.figures.get(told.metric)), _this_run(told)),
         _fact("Central baseline", figure(told.baseline.get(told.metric)), "all data pooled, no privacy"),
         _fact("Rounds released", f"{len(told.rounds) - len(told.given_up):,}", _rounds_note(told)),
         _fact("Epsilon spent", *_spent(told)),
     )
     others = [
-        f"{name} {figure(value)} (baseline {figure(told.baseline.get(name))})"
+        f"{name.replace('_', ' ')} {figure(value)} (baseline: {figure(told.baseline.get(name))})"
         for name, value in told.figures.items()
         if name != told.metric
     ]
@@ -87,8 +89,29 @@ def _result(told: Story) -> Markup:
         "result",
         element("p", element("span", mark, class_="mark")),
         element("dl", *facts, class_="facts"),
+        element("p", _who(told)) if told.rounds else "",
         element("p", f"Also measured, as evaluation only: {', '.join(others)}.", class_="note") if others else "",
     )
+
+
+def _this_run(told: Story) -> str:
+    run = "this run" if told.finished else "as far as it came"
+    return f"{run}; {scale(told)}" if scale(told) else run
+
+
+def _who(told: Story) -> str:
+    """Who was asked and who answered, and what the plan let liars do."""
+    asked, answered = ((min(n), max(n)) for n in zip(*((r.cohort, r.survivors) for r in told.rounds), strict=True))
+    words = f"{_between(asked)} agents were asked in a round, and {_between(answered)} of them answered."
+    kind, share = told.setting("adversary", "kind"), told.setting("adversary", "fraction")
+    if isinstance(share, int | float) and 0 < share <= 1:
+        words += f" Of the enrolled agents {rounded_up(100 * share)} % were simulated liars ({kind})."
+    return words
+
+
+def _between(ends: tuple[int, int]) -> str:
+    low, high = ends
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
 
 
 def _rounds_note(told: Story) -> str:
@@ -111,22 +134,64 @@ def _fact(name: str, value: str, note: str) -> Markup:
 def _promise(told: Story) -> Markup:
     if not told.guarantees:
         return section("What is promised", "promise", element("p", "The run folder holds no guarantee."))
-    first = told.guarantees[0]
-    words, dots = in_words(first), _dots(first)
-    assumed = [a for a in first.assumptions if a.name != UNENFORCED]
-    unenforced = len(first.assumptions) - len(assumed)
-    said = words[unenforced : len(words) - len(assumed)]
-    against = element("div", *(element("p", sentence, class_="sentence") for sentence in said[:2]))
-    rests = (join(element("strong", a.name), f": {a.sentence.rstrip('.')}.") for a in assumed)
+    first, *others = (_Parts.of(g) for g in told.asked)
+    rests = (join(element("strong", a.name), f": {a.sentence.rstrip('.')}.") for a in first.assumed)
+    further = (_further(parts, first) for parts in others)
     return section(
         "What is promised",
         "promise",
-        *(element("div", element("p", w), class_="warning", role="note") for w in words[:unenforced]),
-        element("div", against, dots, class_="promise with-dots" if dots else "promise"),
-        _plain(*said[2:]),
-        join(element("h3", "It rests on"), _plain(*rests)) if assumed else "",
-        element("details", element("summary", "For engineers"), _plain(*beyond_words(first))),
+        *(element("div", element("p", w), class_="warning", role="note") for w in first.warnings),
+        _box(first),
+        _plain(*first.rest),
+        join(element("h3", "It rests on"), _plain(*rests)) if first.assumed else "",
+        _engineers(first),
+        *further,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """A guarantee's sentences, parted by where they stand on the page."""
+
+    guarantee: Guarantee
+    warnings: tuple[str, ...]
+    main: tuple[str, ...]
+    rest: tuple[str, ...]
+    assumed: tuple[Assumption, ...]
+
+    @classmethod
+    def of(cls, guarantee: Guarantee) -> _Parts:
+        """What nothing enforces, and that a run was seeded, warn; who against and how much come next."""
+        words, status = in_words(guarantee), status_in_words(guarantee)
+        assumed = tuple(a for a in guarantee.assumptions if a.name != UNENFORCED)
+        unenforced = len(guarantee.assumptions) - len(assumed)
+        seeded = (status,) if guarantee.status is Status.SIMULATED else ()
+        said = tuple(w for w in words[unenforced : len(words) - len(assumed)] if w not in seeded)
+        return cls(guarantee, (*words[:unenforced], *seeded), said[:2], said[2:], assumed)
+
+
+def _box(parts: _Parts) -> Markup:
+    dots = _dots(parts.guarantee)
+    said = element("div", *(element("p", sentence, class_="sentence") for sentence in parts.main))
+    return element("div", said, dots, class_="promise with-dots" if dots else "promise")
+
+
+def _further(parts: _Parts, first: _Parts) -> Markup:
+    """A further requirement: in full where it differs from the first one."""
+    new = tuple(w for w in parts.rest if w not in first.rest)
+    rests = (f"{a.name}: {a.sentence.rstrip('.')}." for a in parts.assumed if a not in first.assumed)
+    warnings = (w for w in parts.warnings if w not in first.warnings)
+    return join(
+        element("h3", "Also required", class_="also"),
+        *(element("div", element("p", w), class_="warning", role="note") for w in warnings),
+        _box(parts),
+        _plain(*new, *rests),
+        _engineers(parts),
+    )
+
+
+def _engineers(parts: _Parts) -> Markup:
+    return element("details", element("summary", "For engineers"), _plain(*beyond_words(parts.guarantee)))
 
 
 def _plain(*sentences: str) -> Markup:
@@ -167,7 +232,7 @@ def _observers(told: Story) -> Markup:
             join(element("strong", g.coalition.text), element("small", coalition_in_words(g.coalition))),
             sight(g.coalition, protocol),
             *_numbers(g),
-            g.status if g.status is not Status.NOT_PROVEN else f"not proven: {g.missing}",
+            g.status if g.status is not Status.NOT_PROVEN else f"not proven; missing: {g.missing}",
         )
         for g in told.guarantees
     ]
@@ -191,7 +256,7 @@ def _not_protected(told: Story) -> Markup:
 
 
 def _settings(told: Story) -> Markup:
-    command = f"tip run {told.folder}/plan.toml"
+    command = f"tip run {shlex.quote(f'{told.folder}/plan.toml')}"
     again = (
         "The run was seeded: on one machine and one NumPy build the same settings give the same model to the bit."
         if told.seeded

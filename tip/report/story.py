@@ -21,17 +21,32 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-_LABELS: Final = {"auc": "Test AUC", "accuracy": "Test accuracy", "mse": "Test mean squared error"}
+_LABELS: Final = {
+    "auc": "Test AUC",
+    "accuracy": "Test accuracy",
+    "log_loss": "Test log loss",
+    "mean_squared_error": "Test mean squared error",
+}
+_SCALES: Final = {
+    "auc": "0.5 is chance, 1 is perfect",
+    "accuracy": "share of right answers",
+    "log_loss": "nats a record, lower is better",
+    "mean_squared_error": "of the scaled label, lower is better",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """A run as its folder tells it. `figures` and `baseline` are evaluation only, outside every guarantee."""
+    """A run as its folder tells it. `figures` and `baseline` are evaluation only, outside every guarantee.
+
+    The first `stated` guarantees are those that the plan asks for; the others are for information.
+    """
 
     folder: str
     plan_text: str
     plan: Mapping[str, Any]
     guarantees: tuple[Guarantee, ...]
+    stated: int
     rounds: tuple[Round, ...]
     figures: Mapping[str, float]
     baseline: Mapping[str, float]
@@ -53,6 +68,11 @@ class Story:
         """The epsilon that the plan's first requirement allows."""
         limit = self.setting("privacy", "epsilon")
         return float(limit) if isinstance(limit, int | float) and math.isfinite(limit) else None
+
+    @property
+    def asked(self) -> tuple[Guarantee, ...]:
+        """The guarantees that the plan asks for; the first one of a plan that asks for none."""
+        return self.guarantees[: max(self.stated, 1)]
 
     @property
     def given_up(self) -> tuple[Round, ...]:
@@ -81,6 +101,11 @@ def label(told: Story) -> str:
     return _LABELS.get(told.metric, f"test {told.metric}")
 
 
+def scale(told: Story) -> str:
+    """How to read the plan's metric, where its scale is known."""
+    return _SCALES.get(told.metric, "")
+
+
 def figure(value: float | None) -> str:
     """A figure with three decimals, or a dash."""
     return "–" if value is None or not math.isfinite(value) else f"{value:.3f}"
@@ -99,6 +124,7 @@ def story(path: Path) -> Story:
         plan_text=text,
         plan=plan,
         guarantees=_guarantees(folder),
+        stated=_stated(folder.read_json("guarantee.json").get("required"), plan),
         rounds=read_history(folder.at("history.jsonl")) if folder.has("history.jsonl") else (),
         figures=_numbers(summary.get("metrics")),
         baseline=_numbers(summary.get("baseline")),
@@ -123,6 +149,18 @@ def _guarantees(folder: RunFolder) -> tuple[Guarantee, ...]:
         return tuple(Guarantee.from_json(entry) for entry in entries)
     except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         raise DataError(f"holds what is no guarantee: {error}", file=file) from error
+
+
+def _stated(told: object, plan: Mapping[str, Any]) -> int:
+    """How many guarantees the plan asks for: as the folder says, else one for each requirement and ledger."""
+    if isinstance(told, int) and not isinstance(told, bool) and told >= 0:
+        return told
+    privacy, budget = plan.get("privacy"), plan.get("budget")
+    if not isinstance(privacy, dict):
+        return 0
+    also = privacy.get("also")
+    ledger = isinstance(budget, dict) and budget.get("ledger", "none") != "none"
+    return 1 + (len(also) if isinstance(also, list) else 0) + ledger
 
 
 def _numbers(figures: object) -> dict[str, float]:

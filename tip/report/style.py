@@ -61,6 +61,7 @@ section { margin: clamp(2.2rem, 5vw, 3.4rem) 0 0; }
 .dots p { font-size: .88rem; line-height: 1.45; color: var(--soft); margin: .6rem 0 0; }
 @media (min-width: 48rem) { .promise.with-dots { grid-template-columns: minmax(0, 1fr) 19rem; align-items: center; } }
 .plain { padding-left: 1.15rem; margin: 1.1rem 0 0; }
+.also { margin: 2rem 0 .8rem; font-size: 1.1rem; }
 .plain li { margin: 0 0 .4rem; }
 .curves { display: grid; gap: 1.4rem; grid-template-columns: repeat(auto-fit, minmax(min(24rem, 100%), 1fr)); }
 figure { margin: 0; background: var(--card); border: 1px solid var(--line); border-radius: .8rem;
@@ -90,6 +91,7 @@ footer { color: var(--soft); font-size: .88rem; padding-top: 2.6rem; padding-bot
   .facts { grid-template-columns: repeat(2, minmax(0, 1fr)); gap: .7rem; }
   .facts div { padding: .75rem .9rem .7rem; }
   .facts .value { font-size: 1.8rem; }
+  figure svg text { font-size: 13px; }
   .cards thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
   .cards, .cards tbody, .cards caption { display: block; }
   .cards tr { display: block; background: var(--card); border: 1px solid var(--line); border-radius: .7rem;
