@@ -121,8 +121,22 @@ def test_stronger_observers_learn_no_less(plan: Plan) -> None:
     weak, strong = against(settled, "world").epsilon, against(settled, "coordinator + 10% of agents").epsilon
     assert weak is not None
     assert strong is not None
-    assert weak < strong
+    assert weak <= strong
     assert against(settled, "10% of agents").epsilon == strong
+
+
+def test_the_shares_of_expected_liars_protect_nobody_whoever_looks(plan: Plan) -> None:
+    """Law 4: a liar outside the coalition may leave its noise out. The mutant counts it."""
+    for settings, silent in (
+        (("colluding=0", "malicious=0"), 0),
+        (("colluding=0", "malicious=0.1"), 401),
+        (("colluding=0.2", "malicious=0.1"), 803),
+    ):
+        settled = settle(plan.replace("against=world", *settings), SIZES)
+        assert settled.mechanism is not None
+        assert settled.required[0].rho == rho_of_sum(settled.mechanism.event(silent)) * 50
+        words = next(a.sentence for a in settled.required[0].assumptions if a.name == "colluders")
+        assert (f"{silent:,} of the 4,015" in words) == bool(silent)
 
 
 def test_an_eavesdropper_has_no_rule_yet(plan: Plan) -> None:

@@ -141,7 +141,6 @@ def epsilon_with_silent_liars(plan: Plan, settled: Settled, coalition: Coalition
     return epsilon_of_rho(rho_of_sum(settled.mechanism.event(silent)) * settled.charged_rounds, 1e-4)
 
 
-@pytest.mark.xfail(strict=True, reason="shares of liars outside the coalition are still counted")
 def test_liars_need_not_add_noise() -> None:
     """Law 4 and the plan's own words ("their noise shares protect nobody"): shares of expected liars count nowhere.
 
@@ -205,7 +204,6 @@ def test_an_interrupted_round_stays_charged(live: Plan, tmp_path: Path, monkeypa
     assert drawn.max() == 5  # three of them released, and the limit of five kept
 
 
-@pytest.mark.xfail(strict=True, reason="guarantee.json keeps what held before other runs were charged")
 def test_the_folder_tells_what_all_runs_came_to(live: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run that goes on after another one was charged: its folder and its page state the sum of both, not the old one.
 

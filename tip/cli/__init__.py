@@ -17,7 +17,7 @@ import typer
 from typer import Abort, Argument, Exit, Option
 from typer.core import TyperGroup
 
-from tip.errors import TipError
+from tip.errors import ConfigurationError, TipError
 
 INTERRUPTED = 130
 _READER_GONE = 141
@@ -39,8 +39,18 @@ class _Commands(TyperGroup):
             _complain("interrupted")
             raise Exit(INTERRUPTED) from None
         except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains on its way out
+            _write_no_more()
             raise Exit(_READER_GONE) from None
+        except OSError as error:  # the disk is full, a file may not be read: nothing that tip could have known
+            _write_no_more()
+            place = f"{error.filename}: " if error.filename else ""
+            _complain(f"{place}{(error.strerror or str(error)).lower()}.")
+            raise Exit(ConfigurationError.exit_code) from None
+
+
+def _write_no_more() -> None:
+    """Let what is left for standard output go nowhere, else Python complains on its way out."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _complain(message: str) -> None:
@@ -117,5 +127,8 @@ def report_command(
 
 
 def main() -> None:
-    """The program `tip`."""
+    """The program `tip`. A standard stream that the caller closed is read and written as nothing."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115 - until the program ends
     app()

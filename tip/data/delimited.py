@@ -7,7 +7,9 @@ with file and row. Cells never stand in a message: they are somebody's data.
 from __future__ import annotations
 
 import csv
+import os
 from operator import itemgetter
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -16,10 +18,10 @@ from tip.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
+_WANTED: Final = "Name a file of delimited text."
 _MARKS: Final = {
     b"\xff\xfe": "UTF-16",
     b"\xfe\xff": "UTF-16",
@@ -36,13 +38,22 @@ def read_delimited(
     Quotes as in RFC 4180, a byte-order mark and any line ends are understood; blanks around a cell
     are dropped; empty lines are passed over but counted.
     """
+    if path.is_char_device() and not path.samefile(os.devnull):
+        raise DataError("is a device without an end, not a file.", file=str(path), instead=_WANTED)
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            return _columns(path.name, csv.reader(file, delimiter=delimiter, strict=True), pick)
+            return _columns(str(path), csv.reader(file, delimiter=delimiter, strict=True), pick)
     except UnicodeDecodeError as error:
         raise _not_utf8(path) from error
+    except FileNotFoundError as error:
+        instead = f"{_WANTED} A relative path is seen from the working directory, here {Path.cwd()}."
+        raise DataError("does not exist.", file=str(path), instead=instead) from error
+    except IsADirectoryError as error:
+        raise DataError("is a folder, not a file.", file=str(path), instead=_WANTED) from error
     except OSError as error:
-        raise DataError(f"cannot be read: {error.strerror}.", file=str(path)) from error
+        raise DataError(
+            f"cannot be read: {(error.strerror or '').lower()}.", file=str(path), instead=_WANTED
+        ) from error
 
 
 def _columns(
@@ -64,7 +75,7 @@ def _columns(
         rows.append(cells(row))
         numbers.append(number)
     if not rows:
-        raise DataError("has a header and no row.", file=name)
+        raise DataError("has a header and no row.", file=name, instead="Each record is one row below the header.")
     texts = {
         column: [cell.strip() for cell in cells] for column, cells in zip(places, zip(*rows, strict=True), strict=True)
     }
@@ -114,8 +125,8 @@ def _not_utf8(path: Path) -> DataError:
         likely = f": it looks like {known}" if known else ""
         return DataError(
             f"byte {start + 1} (0x{raw[start]:02x}, line {line + 1}) is not UTF-8{likely}.",
-            file=path.name,
+            file=str(path),
             row=line or None,
             instead="Save the file as UTF-8; spreadsheets offer it as 'CSV UTF-8'.",
         )
-    return DataError("changed while it was read.", file=path.name)
+    return DataError("changed while it was read.", file=str(path))

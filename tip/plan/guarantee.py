@@ -8,8 +8,8 @@ enrolled agents and of the model's parameters, both public.
 1. *What the coordinator sees decides* (law 3). Under `clear` it sees each message, so against it
    only the agent's own share counts; under `ideal` it sees sums, and the guarantee says that
    nothing enforces it.
-2. *Shares are sized for h* = minimum - min(colluders, minimum - 1) agents (law 4), colluders =
-   min(floor(f N), cohort): the coordinator may pick the cohort, so no draw is relied on.
+2. *Shares are sized for h* = minimum - min(c, minimum - 1) agents (law 4), c = the most that may be in
+   the cohort of those who collude, or whom the plan expects to collude or lie: no draw is relied on.
 3. *Every participation is charged* (law 5): rounds, or `max_participations` if that is less.
 """
 
@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Final
 
 from tip.aggregation import Grid
 from tip.mechanisms.distributed import DistributedGaussian
-from tip.plan.sizing import PROTOCOLS, Crowd, Sizes, colluders, refuse_hopeless, sees_each_message, variance_for
+from tip.plan.sizing import PROTOCOLS, Crowd, Sizes, refuse_hopeless, sees_each_message, uncounted, variance_for
 from tip.privacy.coalitions import Coalition, standard_observers
 from tip.privacy.guarantees import Assumption, Delta, Guarantee, Kind, Neighboring, Security, Status, Unit
 from tip.privacy.integer import epsilon_of_rho, rho_of_sum
@@ -117,9 +117,9 @@ class _Told:
                 coalition,
                 f"a rule for what {' and '.join(sorted(strangers))} can see: no transport is modeled yet",
             )
-        pooled = colluders(coalition, self.crowd)
+        silent = uncounted(self.plan, coalition, self.crowd)
         alone = sees_each_message(self.plan, coalition)
-        event = self.mechanism.own_share() if alone else self.mechanism.event(pooled)
+        event = self.mechanism.own_share() if alone else self.mechanism.event(silent)
         rho = rho_of_sum(event) * self.charged
         return Guarantee(
             epsilon=epsilon_of_rho(rho, delta),
@@ -132,7 +132,7 @@ class _Told:
             security=Security.COMPUTATIONAL,
             security_bits=128,
             status=Status.SIMULATED if self.plan.simulation else Status.PROVEN,
-            assumptions=_assumptions(self.plan, coalition, pooled, self.crowd),
+            assumptions=_assumptions(self.plan, coalition, silent, self.crowd),
             rho=rho,
         )
 
@@ -165,7 +165,7 @@ def _unprotected(plan: Plan, coalition: Coalition) -> Guarantee:
     )
 
 
-def _assumptions(plan: Plan, coalition: Coalition, pooled: int, crowd: Crowd) -> tuple[Assumption, ...]:
+def _assumptions(plan: Plan, coalition: Coalition, silent: int, crowd: Crowd) -> tuple[Assumption, ...]:
     """Named and worded; what nothing enforces comes first."""
     said = list(PROTOCOLS[plan.protocol.kind].assumptions) if coalition.includes_coordinator else []
     if plan.simulation:
@@ -181,20 +181,26 @@ def _assumptions(plan: Plan, coalition: Coalition, pooled: int, crowd: Crowd) ->
             f"an agent sends nothing in a round that would be released with fewer than {plan.cohort.minimum:,} agents",
         )
     )
-    if pooled:
-        said.append(
-            Assumption(
-                "colluders",
-                f"at most {pooled:,} of the {crowd.enrolled:,} enrolled agents pool what they see, "
-                "and the protected agent is none of them",
-            )
-        )
+    said.append(Assumption("colluders", _apart(silent, crowd)))
     said += [
         Assumption(
             "one-sum", "a round releases one sum over one set of agents, never two whose difference could be taken"
         ),
-        Assumption("presence", "whether, when and how much an agent sends does not depend on its data"),
+        Assumption(
+            "presence",
+            "whether an agent is enrolled, and whether, when and how much it sends, does not depend on its data",
+        ),
         Assumption("own-count", "each agent counts the rounds it takes part in and stops at the limit"),
         Assumption("aes-256", "the keystream of AES-256 under an unknown key cannot be told from random bits"),
     ]
     return tuple(said)
+
+
+def _apart(silent: int, crowd: Crowd) -> str:
+    """Who need not add noise, and that all others do."""
+    if not silent:
+        return f"each of the {crowd.enrolled:,} enrolled agents adds its own noise and tells nobody"
+    return (
+        f"at most {silent:,} of the {crowd.enrolled:,} enrolled agents pool what they see or leave their noise out; "
+        "all others add theirs and tell nobody, and the protected agent is one of them"
+    )

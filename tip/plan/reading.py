@@ -264,14 +264,18 @@ def _bytes(where: str) -> bytes:
     except (OSError, ValueError) as error:  # ValueError: a null character in the name
         raise ConfigurationError(f"cannot be read: {error}", where=repr(where)) from error
     if len(found) > _LARGEST:
-        raise ConfigurationError(f"is larger than a plan can be ({_LARGEST >> 20} MiB)", where=where)
+        raise ConfigurationError(
+            f"is larger than a plan can be ({_LARGEST >> 20} MiB)", where=where, instead=_beside(where)
+        )
     return found
 
 
 def _beside(where: str) -> str:
     """The plans that stand in the same folder."""
     plans = sorted(str(p) for p in File(where).parent.glob("*.toml"))[:5]
-    return f"There are {', '.join(plans)}." if plans else ""
+    return (
+        f"Plans that stand there: {', '.join(plans)}." if plans else "Name a TOML file, such as examples/survey.toml."
+    )
 
 
 def _decoded(found: bytes, where: str) -> str:

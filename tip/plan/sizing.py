@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from tip.errors import ConfigurationError
 from tip.mechanisms.distributed import honest_shares
+from tip.plan.refusals import exact
 from tip.privacy.calibration import share_variance_for
 from tip.privacy.coalitions import Coalition
 from tip.protocols import clear, ideal
@@ -65,9 +66,14 @@ def sees_each_message(plan: Plan, coalition: Coalition) -> bool:
     return coalition.includes_coordinator and PROTOCOLS[plan.protocol.kind].coordinator_sees != "sum"
 
 
-def colluders(coalition: Coalition, crowd: Crowd) -> int:
-    """Law 4: floor(f N) of them, all of whom may be in the cohort."""
-    return min(coalition.colluders(crowd.enrolled), crowd.largest)
+def uncounted(plan: Plan, coalition: Coalition, crowd: Crowd) -> int:
+    """Law 4: agents whose shares protect nobody, all of whom may be in the cohort.
+
+    floor(f N) that pool what they see, or as many as the plan expects to collude or to lie, if these are
+    more: a liar outside the coalition may leave its noise out and tell nobody.
+    """
+    expected = max(exact(plan.cohort.colluding), exact(plan.robustness.malicious))
+    return min(max(coalition.colluders(crowd.enrolled), int(expected * crowd.enrolled)), crowd.largest)
 
 
 def variance_for(plan: Plan, requirement: Requirement, crowd: Crowd, grid: Grid) -> Fraction:
@@ -78,7 +84,7 @@ def variance_for(plan: Plan, requirement: Requirement, crowd: Crowd, grid: Grid)
         epsilon=requirement.epsilon,
         delta=requirement.delta,
         squared_sensitivity=4 * grid.squared_bound,
-        shares=1 if alone else honest_shares(crowd.minimum, colluders(coalition, crowd)),
+        shares=1 if alone else honest_shares(crowd.minimum, uncounted(plan, coalition, crowd)),
         dimension=grid.dimension,
         rounds=min(plan.algorithm.rounds, requirement.max_participations),
     )

@@ -59,6 +59,14 @@ def _budget(plan: Plan) -> None:
         why = f"budget.ledger {said(ledger)} adds up the spends of several runs, and this is their limit"
         example = f"For example budget.epsilon = {2 * plan.privacy.epsilon:g}." if plan.privacy else ""
         raise refusal(plan, "budget.epsilon", "is missing", why=why, instead=example)
+    if plan.budget.has_ledger and plan.data.agent == "partition":
+        raise refusal(
+            plan,
+            "budget.ledger",
+            f'{said(ledger)} means nothing with data.agent = "partition"',
+            why="Artificial agents hold other records in each run, so nobody's spends would add up",
+            instead='Use ledger = "none", or agents that are people: data.agent = "row" or a column.',
+        )
     if not plan.budget.has_ledger and limit is not None:
         raise refusal(
             plan,

@@ -85,7 +85,12 @@ def owner(plan: Plan) -> Owner:
     people = {"source": data.source, "path": os.path.normpath(data.path) if data.path else None, "agent": data.agent}
     if plan.partition is not None:
         people |= {"agents": str(plan.partition.agents), "samples": str(plan.partition.samples or "dealt")}
-    promise = {"unit": first.unit, "neighboring": first.neighboring, "against": first.against}
+    promise = {
+        "unit": first.unit,
+        "neighboring": first.neighboring,
+        "against": first.against,
+        "protocol": plan.protocol.kind,
+    }
     return Owner(json.dumps(people, ensure_ascii=False), json.dumps(promise, ensure_ascii=False))
 
 

@@ -111,8 +111,12 @@ def _columns(points: Points) -> tuple[list[float], list[float]]:
 
 def _mark_last(axes: Any, points: Points, text: Callable[[float], str]) -> None:  # noqa: ANN401 - as above
     x, y = points[-1]
+    heights = [height for _, height in points]
+    below = 2 * y >= min(heights) + max(heights)  # where a low curve would meet the axis, above
     axes.plot([x], [y], "o", color=_ACCENT, markersize=5.0, clip_on=False)
-    axes.annotate(text(y), (x, y), xytext=(-2, -14), textcoords="offset points", ha="right", color=_ACCENT)
+    axes.annotate(
+        text(y), (x, y), xytext=(-2, -14 if below else 6), textcoords="offset points", ha="right", color=_ACCENT
+    )
 
 
 def _limit(axes: Any, y: float, text: str, color: str) -> None:  # noqa: ANN401 - as above

@@ -69,9 +69,9 @@ class Round:
     reason: str = field(Release.PUBLIC, "why the round was given up; empty when it was not")
     epsilon_spent: float = field(Release.PUBLIC, "epsilon of all rounds so far, for the plan's requirement")
     delta_spent: float = field(Release.PUBLIC, "delta of all rounds so far, for the plan's requirement")
-    update_norm: float | None = field(Release.POST_PROCESSING, "L2 norm of the released mean update")
+    update_norm: float | None = field(Release.POST_PROCESSING, "L2 norm of the mean update of a released sum")
     metrics: Mapping[str, float] = field(Release.EVALUATION, "figures on data kept apart; empty when not evaluated")
-    clipped: float | None = field(Release.EVALUATION, "share of the honest updates that were clipped")
+    clipped: float | None = field(Release.EVALUATION, "share of the updates that were clipped, those of liars among them")
     nonfinite: int | None = field(Release.EVALUATION, "updates that were not finite and counted as zeros")
 
     def __post_init__(self) -> None:

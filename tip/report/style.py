@@ -66,7 +66,7 @@ section { margin: clamp(2.2rem, 5vw, 3.4rem) 0 0; }
 .curves { display: grid; gap: 1.4rem; grid-template-columns: repeat(auto-fit, minmax(min(24rem, 100%), 1fr)); }
 figure { margin: 0; background: var(--card); border: 1px solid var(--line); border-radius: .8rem;
   padding: 1.1rem 1.15rem .6rem; min-width: 0; display: flex; flex-direction: column; }
-figure svg { width: 100%; height: auto; display: block; font-family: var(--sans);
+figure svg { width: 100%; height: auto; display: block; overflow: visible; font-family: var(--sans);
   margin-top: auto; padding-top: .5rem; }
 figcaption p { color: var(--soft); margin: 0; }
 table { width: 100%; border-collapse: collapse; font-size: .94rem; line-height: 1.45; }
@@ -91,7 +91,7 @@ footer { color: var(--soft); font-size: .88rem; padding-top: 2.6rem; padding-bot
   .facts { grid-template-columns: repeat(2, minmax(0, 1fr)); gap: .7rem; }
   .facts div { padding: .75rem .9rem .7rem; }
   .facts .value { font-size: 1.8rem; }
-  figure svg text { font-size: 13px; }
+  figure svg text { font-size: 12.5px; }
   .cards thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
   .cards, .cards tbody, .cards caption { display: block; }
   .cards tr { display: block; background: var(--card); border: 1px solid var(--line); border-radius: .7rem;

@@ -59,7 +59,7 @@ class Run:
                 "rounds_given_up": given_up,
                 "interrupted": self.interrupted,
                 "seed": self.plan.simulation.seed if self.plan.simulation else None,
-                "metrics_are": "evaluation only, outside the guarantee",
+                "metrics_and_baseline_are": "evaluation only, outside the guarantee",
             },
         }
 
@@ -96,7 +96,7 @@ def _begin(federation: Federation, folder: Path | None, line: Line) -> RunFolder
     """The folder of a new run, with what is known before the first round."""
     place = created(federation.plan, folder)
     place.write_text("plan.toml", federation.plan.to_toml())
-    place.write_json("guarantee.json", {"guarantees": [g.to_json() for g in federation.settled.guarantees]})
+    _write_guarantees(place, federation)
     if has_ledger(federation):
         place.write_json(LINE, {"run": line.name})
     return place
@@ -163,9 +163,14 @@ def _finish(
         rounds_done=progress.done,
         interrupted=interrupted,
     )
+    _write_guarantees(place, federation)  # other runs of a ledger may have charged meanwhile
     place.write_json("summary.json", run.to_json())
     place.write_text("report.html", page(place.path))
     return run
+
+
+def _write_guarantees(place: RunFolder, federation: Federation) -> None:
+    place.write_json("guarantee.json", {"guarantees": [g.to_json() for g in federation.settled.guarantees]})
 
 
 def _baseline(federation: Federation) -> Mapping[str, float] | None:

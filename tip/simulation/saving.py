@@ -62,6 +62,6 @@ def restored(federation: Federation, place: RunFolder) -> tuple[Progress, tuple[
         raise ConfigurationError(f"{place.path} was written for other data", instead="Begin anew without --resume")
     participation = Participation(counts, int(counts.max(initial=0)))
     done, released = (int(saved.get(name, -1)) for name in ("done", "released"))
-    if not 0 <= released <= done <= federation.plan.algorithm.rounds:
+    if not 0 <= released <= done <= federation.plan.algorithm.rounds or (counts < 0).any():
         raise ConfigurationError(f"{place.at('checkpoint.npz')} is damaged", instead="Begin anew without --resume")
     return Progress(server, participation, done, released), keep_rounds(place.at("history.jsonl"), done)
