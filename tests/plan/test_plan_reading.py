@@ -132,7 +132,7 @@ def test_files_that_are_no_plan(tmp_path: Path) -> None:
     (tmp_path / "latin.toml").write_bytes(b"format = 1\nname = '\xe9'\n")
     (tmp_path / "huge.toml").write_bytes(b"#" * (1 << 20) + b"\n")
     cases = {
-        "missing.toml": r"missing.toml does not exist. There are .*near.toml",
+        "missing.toml": r"missing.toml does not exist. Plans that stand there: .*near.toml",
         ".": "is a folder, not a plan",
         "latin.toml": r"latin.toml:2 is not UTF-8",
         "huge.toml": "larger than a plan",

@@ -88,21 +88,21 @@ class Grid:
         if self.step > self.clipping_norm:
             raise ConfigurationError(
                 f"step = {self.step:g} is wider than clipping_norm = {self.clipping_norm:g}",
-                why="nearly every coordinate would be rounded to 0 or to a full step",
-                instead=f"use a step of at most {self.clipping_norm:g}",
+                why="Nearly every coordinate would be rounded to 0 or to a full step",
+                instead=f"Use a step of at most {self.clipping_norm:g}",
             )
         limit = _least_step(self.clipping_norm, self.dimension, 63)
         if self.dimension * (self.radius + 3) ** 2 >= 1 << 63:
             raise ConfigurationError(
                 f"step = {self.step:g} is too fine for clipping_norm = {self.clipping_norm:g}, d = {self.dimension}",
-                why="the exact integer sum of squares must stay below 2^63",
-                instead=f"use a step of at least {limit:.3g}",
+                why="The exact integer sum of squares must stay below 2^63",
+                instead=f"Use a step of at least {limit:.3g}",
             )
         if self.largest_entry >= 1 << (self.modulus_bits - 1):
             needed = [bits for bits in MODULUS_BITS if self.largest_entry < 1 << (bits - 1)]
             raise ConfigurationError(
                 f"an entry of {self.largest_entry} grid steps does not fit into modulus_bits = {self.modulus_bits}",
-                instead=f"use modulus_bits = {needed[0]} or a coarser step",
+                instead=f"Use modulus_bits = {needed[0]} or a coarser step",
             )
 
     @property
@@ -195,7 +195,7 @@ class Grid:
             return
         raise ConfigurationError(
             f"modulus_bits = {self.modulus_bits} is too small: the sum of {agents} agents may wrap around",
-            why=f"each may add {self.largest_entry} grid steps to a coordinate, and noise comes on top",
+            why=f"Each may add {self.largest_entry} grid steps to a coordinate, and noise comes on top",
             instead=self._would_do(agents, noise_variance_total, rounds, math.log2(most)),
         )
 
