@@ -53,12 +53,12 @@ def report(cases: Iterable[Case]) -> None:
         for case in cases:
             print(json.dumps(case.as_json()), flush=True)
         return
-    print(f"{'case':<40}{'metric':<18}{'value':>12} {'unit':<16}{'reference':<28}{'value':>12}{'ratio':>9}{'goal':>10}")
+    print(f"{'case':<50}{'metric':<18}{'value':>12} {'unit':<16}{'reference':<28}{'value':>12}{'ratio':>9}{'goal':>10}")
     for case in cases:
         name, value = case.reference
         goal = "" if case.goal is None else f"{case.goal:.4g}"
         print(
-            f"{case.case:<40}{case.metric:<18}{case.value:>12.4g} {case.unit:<16}"
+            f"{case.case:<50}{case.metric:<18}{case.value:>12.4g} {case.unit:<16}"
             f"{name:<28}{value:>12.4g}{case.value / value:>9.3g}{goal:>10}",
             flush=True,
         )

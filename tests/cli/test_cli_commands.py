@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 import os
@@ -290,3 +291,23 @@ def test_main_is_the_program(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
         tip.cli.main()
     assert left.value.code == 0
     assert capsys.readouterr().out.startswith("tip ")
+
+
+def test_each_requirement_is_worded(runner: CliRunner, tmp_path: Path) -> None:
+    plan = tmp_path / "also.toml"
+    example = Plan.read(EXAMPLE)
+    assert example.privacy is not None
+    both = dataclasses.replace(example.privacy, also=(dataclasses.replace(example.privacy, against="world"),))
+    plan.write_text(dataclasses.replace(example, privacy=both).to_toml())
+    for command in (["explain", str(plan)], ["run", str(plan), "-q", "-c", "rounds=2", "--out", str(tmp_path)]):
+        words = " ".join(runner.invoke(app, command).stdout.split())
+        assert words.index("Also required") < words.index("Against anybody who sees the released models")
+        assert words.count("Assumed (own-count)") == 1
+    assert json.loads(runner.invoke(app, ["explain", str(plan), "--json"]).stdout)["run"]["required"] == 2
+
+
+def test_a_narrow_terminal_reads_observers_as_sentences(runner: CliRunner, monkeypatch: pytest.MonkeyPatch) -> None:
+    for width, told_ in (("40", "world: epsilon "), ("100", "observer   ")):
+        monkeypatch.setenv("COLUMNS", width)
+        stdout = runner.invoke(app, ["explain", str(EXAMPLE)]).stdout
+        assert told_ in " ".join(line.removeprefix("  ") for line in stdout.splitlines())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -12,9 +12,6 @@ from hypothesis import strategies as st
 
 from tip.data.delimited import read_delimited
 from tip.errors import DataError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def every(header: list[str]) -> dict[str, int]:
@@ -92,7 +89,7 @@ def test_a_wrong_byte_far_behind_is_found(tmp_path: Path) -> None:
 
 
 def test_files_that_cannot_be_opened(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="does not exist.*working directory"):
+    with pytest.raises(DataError, match=r"does not exist.*working directory"):
         read_delimited(tmp_path / "nobody.csv", every, delimiter=",")
     with pytest.raises(DataError, match="is a folder"):
         read_delimited(tmp_path, every, delimiter=",")

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tip.explain.sights import NOT_PROTECTED, not_protected, sight
-from tip.explain.words import beyond_words, coalition_in_words, in_words, out_of, rounded_up, status_in_words
+from tip.explain.words import beyond_words, coalition_in_words, in_turn, in_words, out_of, rounded_up, status_in_words
 from tip.privacy import gaussian
 from tip.privacy.coalitions import Coalition, standard_observers
 from tip.privacy.guarantees import Assumption, Delta, Guarantee, Kind, Neighboring, Security, Status, Unit
@@ -143,11 +143,8 @@ def test_no_privacy_is_no_number() -> None:
 
 
 def test_a_weak_guarantee_says_that_it_is_none() -> None:
-    words = in_words(promise(epsilon=30.0))
-    assert (
-        "It does not limit how surely they can tell whether the data in your place are yours or some quite different ones."
-        in words
-    )
+    question = "whether the data in your place are yours or some quite different ones"
+    assert f"It does not limit how surely they can tell {question}." in in_words(promise(epsilon=30.0))
 
 
 def test_what_nothing_enforces_comes_first() -> None:
@@ -275,3 +272,10 @@ def test_the_examples_differ() -> None:
     """The examples reach several bases, so that the counts above are not all out of 100."""
     assert len({out_of(g.hit_rate(0.01))[1] for g in EXAMPLES}) > 1
     assert dataclasses.replace(EXAMPLES[0]) == EXAMPLES[0]
+
+
+def test_several_guarantees_say_an_assumption_once_and_what_nothing_enforces_each_time() -> None:
+    first, second = in_turn([promise(), promise(epsilon=2.0)])
+    assert first == in_words(promise())
+    assert second == tuple(s for s in in_words(promise(epsilon=2.0)) if "own noise" not in s)
+    assert second[0].startswith("Assumed (ideal-sum)")

@@ -331,3 +331,50 @@ def test_text_has_contrast(theme: int) -> None:
 def test_guarantees_come_back_whole(a_run: RunFolder) -> None:
     entries: list[dict[str, Any]] = a_run.read_json("guarantee.json")["guarantees"]
     assert story(a_run.path).guarantees == tuple(Guarantee.from_json(entry) for entry in entries)
+
+
+def test_each_requirement_is_worded(a_run: RunFolder) -> None:
+    entries = a_run.read_json("guarantee.json")["guarantees"]
+    a_run.write_json("guarantee.json", {"required": 2, "guarantees": entries})
+    told = story(a_run.path)
+    text = Checked(page(a_run.path)).text
+    assert [g.coalition.text for g in told.asked] == ["coordinator + 10% of agents", "world"]
+    assert text.count("Also required") == 1
+    for sentence in [*in_words(told.asked[0]), *in_words(told.asked[1])[:2]]:
+        assert sentence.removeprefix("Assumed (").partition("): ")[2] in text or sentence in text
+
+
+@pytest.mark.parametrize(
+    ("added", "stated"),
+    [
+        ("", 1),
+        ("[[privacy.also]]\nepsilon = 1.0\n", 2),
+        ('[[privacy.also]]\nepsilon = 1.0\n[[privacy.also]]\nepsilon = 1.0\n[budget]\nledger = "l.jsonl"\n', 4),
+        ('[budget]\nledger = "none"\n', 1),
+    ],
+)
+def test_requirements_are_counted_from_the_plan_where_the_folder_does_not_say(
+    a_run: RunFolder, added: str, stated: int
+) -> None:
+    a_run.write_text("plan.toml", a_run.read_text("plan.toml") + added)
+    assert story(a_run.path).stated == stated
+
+
+@pytest.mark.parametrize("required", [True, -1, "2", None, 1.5])
+def test_an_odd_count_of_requirements_is_not_believed(a_run: RunFolder, required: object) -> None:
+    entries = a_run.read_json("guarantee.json")["guarantees"]
+    a_run.write_json("guarantee.json", {"required": required, "guarantees": entries})
+    assert story(a_run.path).stated == 1
+
+
+def test_liars_and_answers_are_told(a_run: RunFolder) -> None:
+    plan = a_run.read_text("plan.toml")
+    a_run.write_text("plan.toml", plan + '[adversary]\nkind = "label-flip"\nfraction = 0.1\n')
+    text = Checked(page(a_run.path)).text
+    assert "4,015 agents were asked in a round, and 3,320 to 3,811 of them answered." in text
+    assert "Of the enrolled agents 10 % were simulated liars (label-flip)." in text
+
+
+def test_a_seeded_run_is_warned_of_above_the_promise(a_run: RunFolder) -> None:
+    text = page(a_run.path)
+    assert text.index("This is a simulation") < text.index("Against the coordinator")

@@ -213,7 +213,7 @@ class Grid:
         choices = [f"modulus_bits = {bits}" for bits in MODULUS_BITS if fits(bits, self.step)][:1]
         steps = (self.step * 2 ** (k / 4) for k in range(1, 4 * 64))
         choices += [f"a step of {_shorter(step)}" for step in steps if fits(self.modulus_bits, step)][:1]
-        return f"use {' or '.join(choices)}" if choices else "use fewer agents or less noise"
+        return f"Use {' or '.join(choices)}" if choices else "Use fewer agents or less noise"
 
     def decode(self, total: NDArray[np.unsignedinteger[Any]]) -> Reals:
         """The real sum that a ring sum stands for: centered representatives times `step`."""

@@ -46,7 +46,7 @@ def print_object(value: Mapping[str, Any]) -> None:
 
 def title(console: Console, text: str) -> None:
     """A heading."""
-    console.print(Text(plain(text), "bold"))
+    console.print(Text(plain(text), "bold"), soft_wrap=True)
 
 
 def sentences(console: Console, lines: Iterable[str]) -> None:

@@ -71,7 +71,7 @@ class Round:
     delta_spent: float = field(Release.PUBLIC, "delta of all rounds so far, for the plan's requirement")
     update_norm: float | None = field(Release.POST_PROCESSING, "L2 norm of the mean update of a released sum")
     metrics: Mapping[str, float] = field(Release.EVALUATION, "figures on data kept apart; empty when not evaluated")
-    clipped: float | None = field(Release.EVALUATION, "share of the updates that were clipped, those of liars among them")
+    clipped: float | None = field(Release.EVALUATION, "share of the updates that were clipped, liars' among them")
     nonfinite: int | None = field(Release.EVALUATION, "updates that were not finite and counted as zeros")
 
     def __post_init__(self) -> None:
