@@ -17,10 +17,8 @@ import typer
 from typer import Abort, Argument, Exit, Option
 from typer.core import TyperGroup
 
+from tip.cli.codes import INTERRUPTED, READER_GONE
 from tip.errors import ConfigurationError, TipError
-
-INTERRUPTED = 130
-_READER_GONE = 141
 
 
 class _Commands(TyperGroup):
@@ -40,7 +38,7 @@ class _Commands(TyperGroup):
             raise Exit(INTERRUPTED) from None
         except BrokenPipeError:
             _write_no_more()
-            raise Exit(_READER_GONE) from None
+            raise Exit(READER_GONE) from None
         except OSError as error:  # the disk is full, a file may not be read: nothing that tip could have known
             _write_no_more()
             place = f"{error.filename}: " if error.filename else ""

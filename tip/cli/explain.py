@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from rich.text import Text
 
 from tip.cli.printing import plain, print_object, results, sentences, title
-from tip.cli.run import asked, chosen_plan, promises
+from tip.cli.run import chosen_plan, promises
 from tip.explain.words import FALSE_ALARMS, beyond_words, rounded_up
 from tip.plan import Plan
 from tip.plan.explaining import explain as explained
@@ -33,15 +33,13 @@ def explain(path: Path | None, config: Iterable[str], *, json: bool) -> int:
     if json:
         entries = told.to_json()
         guarantees = entries.pop("guarantees")
-        entries["required"] = asked(plan)
         print_object({"metrics": None, "baseline": None, "guarantees": guarantees, "run": entries})
     else:
         console = results()
         title(console, f"{plan.name}: what is promised")
-        required = told.guarantees[: max(asked(plan), 1)]
-        promises(console, required)
+        promises(console, told.stated)
         title(console, "\nFor engineers")
-        for guarantee in required:
+        for guarantee in told.stated:
             sentences(console, beyond_words(guarantee))
         title(console, "\nAgainst each observer")
         _observers(console, told.guarantees)

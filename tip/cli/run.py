@@ -6,7 +6,7 @@ import re
 import shlex
 from typing import TYPE_CHECKING, Final
 
-from tip.cli import INTERRUPTED
+from tip.cli.codes import INTERRUPTED
 from tip.cli.printing import OUTSIDE, asides, facts, plain, print_object, results, sentences, title
 from tip.cli.progress import progress
 from tip.errors import ConfigurationError
@@ -34,6 +34,8 @@ def run(path: Path | None, config: Iterable[str], *, resume: Path | None, out: P
     limit = plan.privacy.epsilon if plan.privacy else None
     with progress(plan.algorithm.rounds, limit, quiet=quiet) as watch:
         done = simulate(plan, folder=folder, resume=resume is not None, watch=watch)
+    for note in () if quiet else done.notes:
+        asides().print(f"{plain(note)} ({OUTSIDE})", soft_wrap=True)
     if json:
         print_object(done.to_json())
     else:
@@ -79,7 +81,7 @@ def tell(done: Run, limit: float | None) -> None:
     facts(console, {**measured, "rounds released": f"{released} of {done.plan.algorithm.rounds}", **budget})
     sentences(console, [f"({', '.join(measured)}: {OUTSIDE})"] if measured else [])
     title(console, "\nWhat is promised")
-    promises(console, done.guarantees[: max(asked(done.plan), 1)])
+    promises(console, done.stated)
     if done.folder is not None:
         console.print()
         repeat = f"tip run {shlex.quote(str(done.folder / 'plan.toml'))}"
@@ -92,13 +94,6 @@ def promises(console: Console, guarantees: Iterable[Guarantee]) -> None:
         if number:
             title(console, "\nAlso required")
         sentences(console, words)
-
-
-def asked(plan: Plan) -> int:
-    """How many guarantees a plan asks for, which stand first: its requirements, and the total of a ledger."""
-    if plan.privacy is None:
-        return 0
-    return len(plan.privacy.all) + (plan.budget is not None and plan.budget.ledger != "none")
 
 
 def _beside(done: Run, name: str) -> str:

@@ -44,6 +44,11 @@ class Explained:
         return self.settled.guarantees
 
     @property
+    def stated(self) -> tuple[Guarantee, ...]:
+        """What the plan asks for; the first observer's guarantee where it asks for nothing."""
+        return self.settled.stated or self.guarantees[:1]
+
+    @property
     def requirement_met(self) -> bool:
         """Whether every requirement of the plan holds; false for a plan without one."""
         required = self.plan.privacy.all if self.plan.privacy else ()
@@ -57,6 +62,7 @@ class Explained:
             "enrolled": self.settled.sizes.enrolled,
             "parameters": self.settled.sizes.dimension,
             "requirement_met": self.requirement_met,
+            "required": len(self.settled.stated),
             "guarantees": [g.to_json() for g in self.guarantees],
             "sees": {s.party: s.what for s in self.sees},
         }

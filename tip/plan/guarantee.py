@@ -16,11 +16,13 @@ enrolled agents and of the model's parameters, both public.
 from __future__ import annotations
 
 import math
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
 from tip.aggregation import Grid
+from tip.errors import ConfigurationError
 from tip.mechanisms.distributed import DistributedGaussian
 from tip.plan.sizing import PROTOCOLS, Crowd, Sizes, refuse_hopeless, sees_each_message, uncounted, variance_for
 from tip.privacy.coalitions import Coalition, standard_observers
@@ -28,6 +30,8 @@ from tip.privacy.guarantees import Assumption, Delta, Guarantee, Kind, Neighbori
 from tip.privacy.integer import epsilon_of_rho, rho_of_sum
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tip.plan.tables import Plan, Requirement
 
 _WRAP: Final = 2.0**-40  # the most that an overflow of honest agents may be expected, over all rounds
@@ -83,7 +87,8 @@ def settle(plan: Plan, sizes: Sizes) -> Settled:
     mechanism = DistributedGaussian(grid.squared_bound, variance, sizes.dimension, crowd.minimum)
     for requirement in plan.privacy.all:
         refuse_hopeless(plan, requirement, crowd, grid)
-    grid.check(crowd.largest, mechanism.noise_variance(crowd.largest), rounds, most=_WRAP)
+    with _told_at(plan.place("protocol.modulus_bits")):
+        grid.check(crowd.largest, mechanism.noise_variance(crowd.largest), rounds, most=_WRAP)
     charged = min(rounds, *(r.max_participations for r in plan.privacy.all))
     told = _Told(plan, crowd, charged, mechanism)
     required = tuple(told.guarantee(Coalition.parse(r.against), r.delta) for r in plan.privacy.all)
@@ -96,7 +101,17 @@ def settle(plan: Plan, sizes: Sizes) -> Settled:
 
 def _grid(plan: Plan, requirement: Requirement, sizes: Sizes) -> Grid:
     step, bits = plan.protocol.step, plan.protocol.modulus_bits
-    return Grid(step=step, clipping_norm=requirement.clipping_norm, dimension=sizes.dimension, modulus_bits=bits)
+    with _told_at(plan.place("protocol.step")):
+        return Grid(step=step, clipping_norm=requirement.clipping_norm, dimension=sizes.dimension, modulus_bits=bits)
+
+
+@contextmanager
+def _told_at(place: str) -> Iterator[None]:
+    """Say where in the plan a refusal of the grid comes from: the grid knows no plan."""
+    try:
+        yield
+    except ConfigurationError as error:
+        raise ConfigurationError(error.what, where=place, why=error.why, instead=error.instead) from error
 
 
 @dataclass(frozen=True, slots=True)

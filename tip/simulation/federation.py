@@ -39,6 +39,7 @@ class Federation:
     cohorts: Cohorts
     engine: Engine = field(repr=False)
     entropy: Entropy
+    notes: tuple[str, ...] = ()
 
     @property
     def minimum(self) -> int:
@@ -74,7 +75,7 @@ def prepare(plan: Plan) -> Federation:
         threads=plan.execution.threads,
         liars=_liars(plan, records, train, public),
     )
-    return Federation(plan, settled, train, test, model, optimizer_of(plan), cohorts, engine, entropy)
+    return Federation(plan, settled, train, test, model, optimizer_of(plan), cohorts, engine, entropy, split.notes)
 
 
 def _cohorts(plan: Plan, settled: Settled) -> Cohorts:

@@ -33,17 +33,28 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run of a plan. `metrics` and `baseline` are evaluation only, outside every guarantee."""
+    """A run of a plan.
+
+    The first `required` of the guarantees are those that the plan asks for. `metrics`, `baseline` and
+    `notes` (what was left out of the data) are evaluation only, outside every guarantee.
+    """
 
     plan: Plan
     folder: Path
     metrics: Mapping[str, float]
     baseline: Mapping[str, float] | None
     guarantees: tuple[Guarantee, ...]
+    required: int
     history: tuple[Round, ...] = field(repr=False)
     parameters: NDArray[np.float64] = field(repr=False)
     rounds_done: int
     interrupted: bool
+    notes: tuple[str, ...] = ()
+
+    @property
+    def stated(self) -> tuple[Guarantee, ...]:
+        """What the plan asks for; the first observer's guarantee where it asks for nothing."""
+        return self.guarantees[: max(self.required, 1)]
 
     def to_json(self) -> dict[str, Any]:
         """The object that `tip run --json` prints: metrics, baseline, guarantees, run."""
@@ -58,8 +69,10 @@ class Run:
                 "rounds": self.rounds_done,
                 "rounds_given_up": given_up,
                 "interrupted": self.interrupted,
+                "required": self.required,
+                "notes": list(self.notes),
                 "seed": self.plan.simulation.seed if self.plan.simulation else None,
-                "metrics_and_baseline_are": "evaluation only, outside the guarantee",
+                "metrics_baseline_and_notes_are": "evaluation only, outside the guarantee",
             },
         }
 
@@ -158,10 +171,12 @@ def _finish(
         metrics=evaluate(federation.model, parameters, federation.test) if federation.entropy.simulated else {},
         baseline=_baseline(federation),
         guarantees=federation.settled.guarantees,
+        required=len(federation.settled.stated),
         history=history,
         parameters=parameters,
         rounds_done=progress.done,
         interrupted=interrupted,
+        notes=federation.notes,
     )
     _write_guarantees(place, federation)  # other runs of a ledger may have charged meanwhile
     place.write_json("summary.json", run.to_json())
@@ -170,7 +185,9 @@ def _finish(
 
 
 def _write_guarantees(place: RunFolder, federation: Federation) -> None:
-    place.write_json("guarantee.json", {"guarantees": [g.to_json() for g in federation.settled.guarantees]})
+    settled = federation.settled
+    told = [g.to_json() for g in settled.guarantees]
+    place.write_json("guarantee.json", {"required": len(settled.stated), "guarantees": told})
 
 
 def _baseline(federation: Federation) -> Mapping[str, float] | None:
