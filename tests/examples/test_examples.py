@@ -33,6 +33,14 @@ def test_examples_run_and_say_what_they_promise(name: str, tmp_path: Path) -> No
 
 
 @pytest.mark.slow
+def test_the_seeds_script_runs(tmp_path: Path) -> None:
+    command = [sys.executable, str(EXAMPLES / "survey_seeds.py"), "--quick"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=True)
+    assert done.stdout.count("mean gap") == 2
+    assert "against coordinator + 10% of agents" in done.stdout
+
+
+@pytest.mark.slow
 def test_the_tuning_script_runs(tmp_path: Path) -> None:
     command = [sys.executable, str(EXAMPLES / "tune_survey.py"), "--quick"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=True)
@@ -45,7 +53,7 @@ def test_examples_are_short_and_documented(path: Path) -> None:
     text = path.read_text()
     assert len(text.splitlines()) <= 60
     assert ast.get_docstring(ast.parse(text))
-    assert path.name in SCRIPTS or path.name in {"synthetic_survey.py", "tune_survey.py"}
+    assert path.name in SCRIPTS or path.name in {"survey_seeds.py", "synthetic_survey.py", "tune_survey.py"}
 
 
 def test_the_made_up_people_fit_the_plan(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
