@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tip.errors import NotEnoughAgents
 from tip.plan import Plan
 from tip.protocols import AgentId, Round, clear, ideal, run_round
 from tip.simulation.federation import Federation, prepare
@@ -133,6 +134,14 @@ def test_without_privacy_the_sum_is_exact_and_promises_nothing(plan: Plan) -> No
     assert all(g.epsilon is None for g in federation.settled.guarantees)
     models = [final(bare.replace(f"execution.block={block}")).tobytes() for block in (1, 7, 200)]
     assert models[0] == models[1] == models[2]
+
+
+def test_the_only_way_out_of_a_round_refuses_too_few_survivors(plan: Plan) -> None:
+    channel: Any = prepare(plan).engine.channel
+    total = np.zeros(5, dtype=np.uint32)
+    assert channel.release(total, 40).shape == (5,)
+    with pytest.raises(NotEnoughAgents, match="39 agents answered"):
+        channel.release(total, 39)
 
 
 def test_an_update_that_is_not_finite_counts_as_zero(plan: Plan) -> None:

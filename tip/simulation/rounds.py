@@ -66,7 +66,7 @@ def _play(
     if len(answering) < max(federation.minimum, 1):
         return replace(progress, done=number), _given_up(federation, progress, number, len(cohort), len(answering))
     summed = federation.engine.sum_of(answering, progress.server.parameters, number)
-    mean = federation.engine.channel.decode(summed.total) / federation.cohorts.planned
+    mean = federation.engine.channel.release(summed.total, len(answering)) / federation.cohorts.planned
     server = federation.optimizer.update(progress.server, mean)
     progress = replace(progress, server=server, done=number, released=progress.released + 1)
     epsilon, delta = federation.settled.spent(progress.participation.most)

@@ -64,9 +64,9 @@ class Private:
         """Each agent's own noise share, added last."""
         return self.mechanism.add_shares(vectors, self.entropy.stream("noise", number), agents)
 
-    def decode(self, total: NDArray[np.uint64]) -> Floats:
-        """The sum of the updates, centered."""
-        return self.grid.decode(total)
+    def release(self, total: NDArray[np.uint64], survivors: int) -> Floats:
+        """The sum of the updates, centered; `NotEnoughAgents` where the noise is sized for more survivors."""
+        return self.grid.decode(self.mechanism.release(total, survivors))
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ class Plain:
         """Nothing is added."""
         return vectors
 
-    def decode(self, total: NDArray[np.uint64]) -> Floats:
+    def release(self, total: NDArray[np.uint64], survivors: int) -> Floats:  # noqa: ARG002 - one shape for both
         """The sum of the updates, centered."""
         return total.view(np.int64).astype(np.float64) * self.step
 
