@@ -123,7 +123,7 @@ def own_data(records: Any, agents: Indices) -> list[tuple[Floats, NDArray[Any]]]
 def agree(engine: Engine, agents: Indices, job: Job, parameters: Floats) -> None:
     """The engine's decoded sum is the loop's, within half a grid step an agent, and not the sum of nothing."""
     slow = agent_after_agent(job, parameters, own_data(engine.records, agents))
-    fast = engine.channel.decode(engine.sum_of(agents, parameters, 1).total)
+    fast = engine.channel.release(engine.sum_of(agents, parameters, 1).total, len(agents))
     assert isinstance(engine.channel, Plain)
     assert np.abs(fast - slow.sum(axis=0)).max() <= len(agents) * engine.channel.step / 2 * (1 + 1e-9) + 1e-9
     assert np.abs(slow.sum(axis=0)).max() > len(agents) * engine.channel.step
