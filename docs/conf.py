@@ -12,5 +12,6 @@ myst_heading_anchors = 3
 exclude_patterns = ["_build"]
 html_theme = "furo"
 html_title = "tip"
+default_role = "code"  # single backticks in docstrings are names of code
 autodoc_typehints = "none"
 autodoc_member_order = "bysource"

@@ -1,7 +1,7 @@
 """The survey over five seeds, with and without liars: the loss of AUC against the pooled model.
 
     python examples/survey_seeds.py           ten runs, about a minute
-    python examples/survey_seeds.py --quick   one seed, two rounds
+    python examples/survey_seeds.py --quick   two seeds, two rounds
 
 All figures are evaluation only. Five seeds repeat an experiment; they are no five releases under one budget.
 """

@@ -1,4 +1,4 @@
-"""How the constants of survey.toml were chosen: by runs on made-up people, never on the survey itself.
+"""How the constants of survey.toml were chosen: by runs on made-up people (docs/survey.md says what else was seen).
 
 python examples/tune_survey.py            all candidates, five seeds each, with and without liars
 python examples/tune_survey.py --quick    one candidate, one seed

@@ -16,8 +16,9 @@ so the bits are a *function* of (key, purpose, round, agent, lane, position):
    never repeat, and a stream that crosses a fork takes a new key in the child.
 4. Asking one stream for the same address twice gives the same bits. Take a stream for each draw.
 
-This is the only file that touches the operating system's generator. Keys never print, and system
-streams are not pickled. Python cannot wipe memory reliably: a key lives until it is collected.
+This is the only file that touches the operating system's generator. Keys never print, and streams
+are not pickled (a seeded `Entropy` is, with its key). Python cannot wipe memory reliably: a key
+lives until it is collected.
 """
 
 from __future__ import annotations

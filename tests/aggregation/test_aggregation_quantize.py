@@ -334,6 +334,18 @@ def test_the_overflow_bound_covers_the_exact_tail(variance: float, dimension: in
     assert exact_tail <= 2**bound * (1 + 1e-9)
 
 
+def test_the_overflow_bound_is_its_formula() -> None:
+    """Mutants: room for twice the ring, an entry or an agent left out, another base of the logarithm."""
+    grid = Grid(1.0, 100.0, 6, 16)
+    room = 2**15 - 320 * grid.largest_entry
+    assert 0 < room < 2000
+    formula = math.log2(2 * 6 * 7 * math.exp(-(room**2) / (2 * 5000.0)))
+    assert grid.overflow(320, Fraction(5000), 7) == pytest.approx(formula, rel=1e-9)
+    full = (2**15 - 1) // grid.largest_entry
+    assert grid.overflow(full, Fraction(0), 1) == -math.inf
+    assert grid.overflow(full + 1, Fraction(0), 1) == 0.0
+
+
 def test_a_mutant_with_half_the_variance_is_caught_by_the_exact_tail() -> None:
     grid = Grid(1.0, 100.0, 1, 16)
     agents = (2**15 - 400) // grid.largest_entry
@@ -359,6 +371,17 @@ def test_a_refusal_names_the_modulus_and_the_step_that_would_do() -> None:
     Grid(1e-3, 1.0, 20, 32).check(100, variance, 50)
     with pytest.raises(ConfigurationError, match="fewer agents or less noise"):
         grid.check(10**20, variance, 50)
+
+
+def test_the_advised_step_is_about_the_finest_where_noise_is_what_fills_the_ring() -> None:
+    """Mutant: noise in the coarser grid's steps scaled as a length, not as a variance."""
+    grid, variance = Grid(1e-3, 1.0, 20, 16), Fraction(10**9)
+    with pytest.raises(ConfigurationError, match="a step of") as refused:
+        grid.check(5, variance, 50)
+    step = float(re.search(r"a step of ([0-9.e-]+[0-9])", str(refused.value)).group(1))  # type: ignore[union-attr] # matched
+    for width, fits in ((step, True), (0.75 * step, False)):
+        scaled = variance * (Fraction(grid.step) / Fraction(width)) ** 2
+        assert (Grid(width, 1.0, 20, 16).overflow(5, scaled, 50) <= -40) == fits
 
 
 def test_the_ring_takes_the_honest_sum_back() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -120,7 +120,13 @@ def test_ring_add_refuses_what_does_not_fit() -> None:
     for wrong in (np.zeros(2, dtype=np.uint32), np.zeros((2, 2), dtype=np.uint32), np.zeros(3, dtype=np.uint16)):
         with pytest.raises(ConfigurationError):
             ring_add(total, wrong)
-    for bad in (np.zeros((1, 3), dtype=np.uint32), np.zeros(3, dtype=np.uint8)):
+    bads: tuple[Any, ...] = (
+        np.zeros((1, 3), dtype=np.uint32),
+        np.zeros(3, dtype=np.uint8),
+        np.zeros(3, np.int32),
+        np.zeros(3, np.int64),
+    )
+    for bad in bads:  # mutant: a signed total, which would leave the ring
         with pytest.raises(ConfigurationError):
             ring_add(bad, np.zeros(3, dtype=np.uint32))
     with pytest.raises(ConfigurationError):

@@ -140,8 +140,15 @@ def test_within_at_the_edge() -> None:
     """Sums that would wrap in 64 bits are still refused, and equality is allowed."""
     wide = np.full((1, 8), 1 << 30, dtype=np.int64)  # squared norm 2^63
     assert not within(wide, (1 << 62) - 1)
+    assert not within(wide, 1 << 60)  # 2^63 itself: mutant, a sum of so many columns taken for exact
     assert within(wide[:, :3], 3 << 60)
     assert not within(wide[:, :3], (3 << 60) - 1)
+    root = np.array([[1 << 15, 0], [0, -(1 << 15)]], dtype=np.int64)  # entries as large as the bound's root
+    assert within(root, 1 << 30)
+    assert not within(root, (1 << 30) - 1)
+    rows = np.array([[1, 0, 0, 0], [1 << 30] * 4], dtype=np.int64)  # mutant: one row within is enough
+    assert not within(rows, (1 << 62) - 1)
+    assert not within(rows[::-1], (1 << 62) - 1)
     four = np.full((1, 16), 1 << 30, dtype=np.int64)  # 2^64: wraps to zero
     assert not within(four, 1 << 61)
 

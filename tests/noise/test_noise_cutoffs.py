@@ -96,6 +96,27 @@ def test_finite_cutoffs_are_enclosed_and_end_at_one(
             assert low <= 2**160 * true <= low + known.slack
 
 
+@pytest.mark.parametrize("bits", [24, 160])
+@pytest.mark.parametrize("parameter", [Fraction(1, 3), Fraction(30)])
+@pytest.mark.parametrize("kind", [GaussianMagnitude, GaussianHalf, LaplaceMagnitude, Geometric])
+def test_weights_keep_each_of_their_bounds(kind: Callable[[Fraction], Law], parameter: Fraction, bits: int) -> None:
+    """Lower bounds one by one, the error of initial parts, and the tail; the sum of all hides a wrong one."""
+    law = kind(parameter)
+    known = law.weights(bits)
+    with localcontext() as context:
+        context.prec = 80
+        gaussian = isinstance(law, GaussianMagnitude | GaussianHalf)
+        base = exponential(1 / (2 * parameter) if gaussian else 1 / parameter)
+        sides, size = 2 if law.signed else 1, len(known.values)
+        true = [2**bits * (sides if k else 1) * base ** (k * k if gaussian else k) for k in range(size + 50)]
+        later = sum(true[size:]) if gaussian else true[size] / (1 - base)
+        assert known.values[0] == 2**bits
+        assert all(low <= exact for low, exact in zip(known.values, true, strict=False))
+        parts = zip(accumulate(known.values), accumulate(true), strict=False)
+        assert all(exact <= low + known.error for low, exact in parts)
+        assert later <= known.tail
+
+
 @pytest.mark.parametrize("law", [GaussianMagnitude(Fraction(100)), LaplaceMagnitude(Fraction(10))])
 def test_more_bits_refine_the_same_numbers(law: Law) -> None:
     coarse, fine = cutoffs(law, 128), cutoffs(law, 320)

@@ -37,6 +37,7 @@ def test_the_survey_meets_its_requirement(plan: Plan) -> None:
     assert (guarantee.unit, guarantee.neighboring) == (Unit.AGENT, Neighboring.REPLACE_ONE)
     assert guarantee.status is Status.SIMULATED
     assert guarantee.security is Security.COMPUTATIONAL  # AES makes the noise
+    assert guarantee.security_bits == 128
 
 
 def test_ideal_tells_first_what_nothing_enforces(plan: Plan) -> None:
@@ -116,6 +117,13 @@ def test_participations_are_charged_at_their_limit(plan: Plan) -> None:
     assert spends == sorted(spends)
 
 
+def test_the_scope_says_in_how_many_rounds_an_agent_takes_part(plan: Plan) -> None:
+    few = settle(plan.replace("max_participations=30"), SIZES)
+    assert few.charged_rounds == 30
+    assert few.required[0].scope.endswith("; each agent takes part in 30")
+    assert settle(plan, SIZES).required[0].scope.endswith("; each agent may take part in all")
+
+
 def test_stronger_observers_learn_no_less(plan: Plan) -> None:
     settled = settle(plan, SIZES)
     weak, strong = against(settled, "world").epsilon, against(settled, "coordinator + 10% of agents").epsilon
@@ -144,6 +152,7 @@ def test_an_eavesdropper_has_no_rule_yet(plan: Plan) -> None:
     assert guarantee.epsilon is None
     assert guarantee.status is Status.NOT_PROVEN
     assert "transport" in guarantee.missing
+    assert guarantee.delta.total == 0
     assert guarantee.to_json()["epsilon"] is None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from tip.errors import BudgetExhausted
 from tip.ledger import Entry, Ledger
 from tip.plan.guarantee import settle
 from tip.plan.sizing import Sizes
-from tip.plan.spending import entry, identities, limit, owner, with_ledger
+from tip.plan.spending import entry, identities, limit, owner, still_to_come, with_ledger
 from tip.plan.tables import Plan
 from tip.privacy.guarantees import Status
 from tip.privacy.integer import epsilon_of_rho
@@ -69,6 +70,13 @@ def test_exactly_what_is_left_fits_and_a_hair_more_does_not() -> None:
         with_ledger(PLAN, SETTLED, people())
 
 
+def test_nobody_is_charged_for_rounds_that_are_behind() -> None:
+    """Mutant: one more for those whose participations are used up."""
+    before = np.array([0, 20, 50, 60], dtype=np.int32)
+    assert still_to_come(SETTLED, 4, before).tolist() == [50, 30, 0, 0]
+    assert still_to_come(SETTLED, 2).tolist() == [50, 50]
+
+
 def test_who_is_not_enrolled_does_not_count() -> None:
     charge(limit(PLAN), agent=17)
     others = people(np.arange(AGENTS) + 18)
@@ -93,9 +101,18 @@ def test_what_the_refusal_calls_possible_is_possible(per_mille: int) -> None:
             with_ledger(modest, settle(modest, Sizes(AGENTS, 22)), people())
 
 
+@pytest.mark.parametrize("spent", [1, 2])
+def test_where_nothing_is_left_only_a_larger_budget_is_possible(spent: int) -> None:
+    """Mutants: an epsilon of what is not there."""
+    charge(limit(PLAN) * spent, agent=3)
+    with pytest.raises(BudgetExhausted, match=r"What remains is epsilon 0\. .* Possible: budget.epsilon = "):
+        with_ledger(PLAN, SETTLED, people())
+
+
 def test_without_a_ledger_nothing_changes() -> None:
     alone = PLAN.replace("ledger=none", "budget.epsilon=none")
     assert with_ledger(alone, SETTLED, people()) is SETTLED
+    assert with_ledger(replace(PLAN, budget=None), SETTLED, people()) is SETTLED
 
 
 def test_a_total_with_a_seeded_run_in_it_is_simulated() -> None:
@@ -131,3 +148,6 @@ def test_the_owner_is_the_source_not_the_question() -> None:
         ("data.agent=partition", "partition.kind=iid", "partition.agents=5"),
     ):
         assert owner(PLAN.replace(*change)) != owner(PLAN)
+    dealt = PLAN.replace("data.agent=partition", "partition.kind=iid", "partition.agents=5")
+    drawn = [dealt.replace(f"partition.samples={samples}") for samples in (30, 40)]
+    assert len({owner(p).population for p in (dealt, *drawn, dealt.replace("partition.agents=6"))}) == 4

@@ -41,6 +41,8 @@ def test_every_other_condition_is_named() -> None:
 def test_conditioned_rate() -> None:
     assert conditioned_rate(100, 1000, 100) == Fraction(1, 9)
     assert conditioned_rate(950, 1000, 100) == 1
-    for bad in ((5, 10, 10), (11, 10, 0), (-1, 10, 0)):
+    assert conditioned_rate(10, 10, 0) == conditioned_rate(1, 1, 0) == 1  # everybody, and one agent alone
+    assert conditioned_rate(0, 10, 9) == 0
+    for bad in ((5, 10, 10), (11, 10, 0), (-1, 10, 0), (0, 0, 0), (5, 10, -1)):
         with pytest.raises(ConfigurationError):
             conditioned_rate(*bad)

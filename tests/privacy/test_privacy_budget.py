@@ -48,6 +48,12 @@ def test_the_mu_filter_adds_squares_exactly() -> None:
 def test_charges_are_exact_fractions(bad: object) -> None:
     with pytest.raises(ConfigurationError):
         RhoFilter(Fraction(1)).charge(bad)  # type: ignore[arg-type]  # that is the test
+    with pytest.raises(ConfigurationError):
+        RhoFilter(bad)  # type: ignore[arg-type]  # that is the test
+    with pytest.raises(ConfigurationError):
+        RhoFilter(Fraction(1), bad)  # type: ignore[arg-type]  # that is the test
+    with pytest.raises(ConfigurationError):
+        MuFilter(1.0, bad)  # type: ignore[arg-type]  # that is the test
 
 
 def test_nonsense_is_refused() -> None:

@@ -60,6 +60,7 @@ def test_texts() -> None:
     assert Coalition.parse("100/3% of agents").text == "100/3% of agents"
     assert Coalition.parse("0.10% of agents").text == "0.1% of agents"
     assert not Coalition.parse("world").sees_roster
+    assert Coalition.parse("auditor + coordinator", names=NAMES).text == "coordinator + auditor"
 
 
 def test_the_floor_is_exact() -> None:

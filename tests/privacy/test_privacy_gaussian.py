@@ -158,6 +158,7 @@ def test_nonsense_is_refused(bad: float) -> None:
     for call in calls:
         with pytest.raises(ConfigurationError):
             call()
-    for delta in (0.0, 1.0):
-        with pytest.raises(ConfigurationError):
-            gaussian.epsilon_of(1.0, delta)
+    for delta in (0.0, 1.0):  # mutant: a delta at an end, of which the search makes another error or a number
+        for converted in (gaussian.epsilon_of, gaussian.mu_of):
+            with pytest.raises(ConfigurationError, match="strictly between"):
+                converted(1.0, delta)

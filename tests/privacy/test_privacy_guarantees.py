@@ -275,6 +275,40 @@ def test_composition_of_the_rest() -> None:
     assert compose(BASE, unknown).epsilon is None
     with pytest.raises(ConfigurationError):
         compose(BASE, weak, conversion=1e-9)
+    for conversion in (1e-5, 1.99e-5):  # mutant: one part's conversion taken from the other's
+        with pytest.raises(ConfigurationError, match="no epsilon is known"):
+            compose(BASE, BASE, conversion=conversion)
+    assert compose(BASE, BASE, conversion=2.01e-5).epsilon == 2.0
+
+
+@pytest.mark.parametrize("known", [{"rho": Fraction(1, 10)}, {"mu": 0.3}])
+def test_a_curve_of_one_part_is_no_curve_of_both(known: dict[str, Any]) -> None:
+    for pair in ((BASE, replace(BASE, **known)), (replace(BASE, **known), BASE)):
+        both = compose(*pair)
+        assert (both.rho, both.mu, both.epsilon) == (None, None, 2.0)
+
+
+@pytest.mark.parametrize("known", [{"rho": Fraction(1, 10)}, {"mu": 0.3}])
+def test_a_conversion_delta_beyond_one_leaves_the_sum_of_epsilons(known: dict[str, Any]) -> None:
+    """Mutant: the curve is asked at a delta that it does not have."""
+    half = replace(BASE, delta=Delta(0.6), **known)
+    assert compose(half, half).epsilon == 2.0
+    assert compose(half, half).delta.conversion == 1.0
+
+
+@pytest.mark.parametrize("known", [{"rho": Fraction(1, 10)}, {"mu": 0.3}])
+def test_pure_epsilons_add_where_no_delta_is_there_to_convert_at(known: dict[str, Any]) -> None:
+    pure = replace(BASE, kind=Kind.PURE, delta=Delta(0.0), **known)
+    assert compose(pure, pure).epsilon == 2.0
+    assert compose(pure, pure).delta.total == 0.0
+
+
+def test_failures_and_distances_add_up_to_at_most_one() -> None:
+    unknown = replace(BASE, epsilon=None, status=Status.NOT_PROVEN, missing="x", delta=Delta(0.0, 0.6, 0.7))
+    both = compose(unknown, unknown).delta
+    assert (both.failures, both.distances) == (1.0, 1.0)
+    known = replace(BASE, delta=Delta(0.0, 0.6, 0.7))
+    assert compose(known, known).delta == Delta(0.0, 1.0, 1.0)
 
 
 @settings(max_examples=60, deadline=None)
@@ -297,7 +331,9 @@ def test_hit_rate_takes_the_best_curve() -> None:
     )
     unknown = replace(BASE, epsilon=None, status=Status.NOT_PROVEN, missing="x")
     assert unknown.hit_rate(0.01) == 1.0
-    assert unknown.loss_tail(1.0) == 1.0
+    metric = replace(BASE, kind=Kind.METRIC, distance="meters")
+    for nothing_known in (unknown, metric):
+        assert nothing_known.loss_tail(1.0) == nothing_known.delta_at(5.0) == nothing_known.hit_rate(0.01) == 1.0
 
 
 def test_failures_are_in_every_bound() -> None:
@@ -308,6 +344,25 @@ def test_failures_are_in_every_bound() -> None:
     assert g.hit_rate(0.01) >= integer.hit_rate(Fraction(1, 8), 0.01)
     assert g.loss_tail(50.0) >= f
     assert g.delta_at(50.0) >= f
+
+
+@pytest.mark.parametrize(("failures", "distances"), [(0.01, 0.0), (0.0, 0.01), (0.004, 0.006), (0.006, 0.004)])
+def test_failures_and_distances_shift_the_curve_together(failures: float, distances: float) -> None:
+    """Mutant: one of them is taken from the other."""
+    rho = Fraction(1, 8)
+    g = replace(by_rho(rho), delta=Delta(1e-5, failures, distances))
+    wanted = integer.hit_rate(rho, 0.11) + 0.01
+    assert wanted * (1 - 1e-12) <= g.hit_rate(0.1) <= wanted * (1 + 1e-9)
+    assert g.loss_tail(50.0) >= 0.01 * (1 - 1e-12)
+    assert g.delta_at(g.epsilon or 0.0) == pytest.approx(1e-5 + 0.01)
+
+
+def test_distances_grow_with_epsilon_alone() -> None:
+    """The charge (1 + e^epsilon) t grows by at most e^(the difference); below its own epsilon it stays."""
+    g = replace(BASE, delta=Delta(1e-5, 0.0, 1e-6))
+    assert g.distances_at(0.5) == g.distances_at(1.0) == 1e-6
+    assert 1e-6 * (1 + math.exp(3)) / (1 + math.e) <= g.distances_at(3.0) <= 1e-6 * math.exp(2) * (1 + 1e-9)
+    assert g.distances_at(50.0) == 1.0
 
 
 def test_loss_tail() -> None:

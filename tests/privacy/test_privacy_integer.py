@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import math
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,6 +25,10 @@ from tip.privacy.events import (
     RandomizedResponse,
     Repeated,
 )
+
+# mpmath comes with dp-accounting and has no types
+mp: Any = importlib.import_module("mpmath")
+mp.mp.dps = 60
 
 RHOS = st.fractions(min_value=Fraction(1, 10**6), max_value=20, max_denominator=10**9)
 DELTAS = st.floats(1e-12, 0.4)
@@ -110,6 +116,11 @@ def test_rho_for_keeps_its_promise_and_is_greatest(epsilon: float, delta: float)
     assert integer.epsilon_of_rho(rho * Fraction(1001, 1000), delta) > epsilon
 
 
+def test_rho_for_stays_on_its_grid() -> None:
+    """Mutant: another width of the grid."""
+    assert (1 << 64) % integer.rho_for(1e-4, 1e-6).denominator == 0
+
+
 def test_rho_for_refuses_what_no_noise_gives() -> None:
     with pytest.raises(ConfigurationError, match="larger epsilon"):
         integer.rho_for(0.0, 1e-300)
@@ -125,6 +136,16 @@ def test_hit_rate_is_the_minimum_over_all_deltas(rho: Fraction, a: float) -> Non
         delta = integer.delta_of_rho(rho, epsilon)
         assert rate <= min(1.0, math.exp(epsilon) * a + delta) * (1 + 1e-9)
         assert rate <= 1 - (1 - a - delta) * math.exp(-epsilon) + 1e-9
+
+
+@pytest.mark.parametrize("gap", ["0.01", "0.1", "1", "3"])
+def test_hit_rate_stays_above_its_formula_where_two_roots_nearly_cancel(gap: str) -> None:
+    """Mutant: a margin of the difference without the roots' own errors."""
+    for false_alarm in (1e-300, 1e-200, 3e-308):
+        root = mp.sqrt(-mp.log(mp.mpf(false_alarm)))
+        rho = Fraction(int(mp.floor((root - mp.mpf(gap)) ** 2 * 2**80)), 2**80)
+        true = mp.exp(-((root - mp.sqrt(mp.mpf(rho.numerator) / rho.denominator)) ** 2))
+        assert true <= integer.hit_rate(rho, false_alarm) <= true * (1 + 1e-9)
 
 
 def test_hit_rate_at_the_ends() -> None:

@@ -33,11 +33,15 @@ def test_raised_counts_all_terms() -> None:
 
 def test_values_beyond_the_floats() -> None:
     assert up(10**400) == math.inf
+    assert down(10**400) == -up(-(10**400)) == math.nextafter(math.inf, 0.0)
     assert Fraction(down(10**400)) < 10**400
     assert Fraction(up(-(10**400))) > -(10**400)
     assert up(Fraction(1, 10**400)) == LEAST
     assert exp_up(1e6) == math.inf
     assert exp_up(-1e6) > 0
+    assert exp_up(710.0) == math.inf  # mutant: a later end, where exp itself overflows
+    assert math.isfinite(exp_up(709.0))
+    assert sqrt_up(Fraction(0)) == 0.0
 
 
 @settings(max_examples=50, deadline=None)

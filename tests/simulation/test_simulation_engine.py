@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tip.aggregation import to_ring
 from tip.errors import NotEnoughAgents
 from tip.plan import Plan
 from tip.protocols import AgentId, Round, clear, ideal, run_round
 from tip.simulation.federation import Federation, prepare
 from tip.simulation.rounds import rounds, start
+from tip.simulation.vectorized import Plain
 
 FEDAVG = ("kind=fedavg", "local_epochs=2", "batch_size=3", "local_learning_rate=0.5")
 
@@ -134,6 +136,24 @@ def test_without_privacy_the_sum_is_exact_and_promises_nothing(plan: Plan) -> No
     assert all(g.epsilon is None for g in federation.settled.guarantees)
     models = [final(bare.replace(f"execution.block={block}")).tobytes() for block in (1, 7, 200)]
     assert models[0] == models[1] == models[2]
+
+
+def test_plain_sums_are_the_sums_and_what_is_beyond_the_ring_is_left_out() -> None:
+    """Mutants: usable rows left out, unusable ones kept, another scale."""
+    channel = Plain(agents=4)
+    updates = np.array([[1.5, -0.25], [1e-12, 3e5], [-1e4, 0.0], [0.0, 0.0]])
+    sent = channel.encode(updates.copy(), np.arange(4), 1)
+    total = to_ring(sent.vectors.sum(axis=0), 64)
+    assert np.abs(channel.release(total, 4) - updates.sum(axis=0)).max() <= 4 * 2.0**-41
+    assert (sent.clipped, sent.nonfinite) == (0, 0)
+    most = 2.0**62 / 4 * channel.step  # four such rows fill the ring: none of them is used
+    for bad in (most, -most, 1e300, np.inf, -np.inf, np.nan):
+        sent = channel.encode(np.array([[1.0, 2.0], [0.5, bad]]), np.arange(2), 1)
+        assert sent.nonfinite == 1
+        assert (sent.vectors * channel.step).tolist() == [[1.0, 2.0], [0.0, 0.0]]
+    sent = channel.encode(np.array([[0.99 * most, -0.99 * most]]), np.arange(1), 1)
+    assert sent.nonfinite == 0
+    assert sent.vectors.all()
 
 
 def test_the_only_way_out_of_a_round_refuses_too_few_survivors(plan: Plan) -> None:

@@ -210,6 +210,12 @@ def test_a_run_that_its_ledger_does_not_know_is_not_resumed(kept: Plan) -> None:
     Path(LEDGER).unlink()
     with pytest.raises(ConfigurationError, match="does not know the run"):
         simulate(kept, folder=cut.folder, resume=True)
+    simulate(seeded(kept, 8))  # another ledger of that name. Mutant: any ledger will do
+    with pytest.raises(ConfigurationError, match="does not know the run"):
+        simulate(kept, folder=cut.folder, resume=True)
+    RunFolder(cut.folder).write_json("ledger.json", {"run": 5})
+    with pytest.raises(ConfigurationError, match="does not know the run"):
+        simulate(kept, folder=cut.folder, resume=True)
 
 
 def test_rounds_are_not_played_past_the_ledger(kept: Plan) -> None:

@@ -10,7 +10,8 @@ and each coordinate is rounded up or down at random so that its mean stays (Kair
    constructor refuses d (c + 3)^2 >= 2^63.
 3. A vector that misses the bound is drawn again with fresh coins, at most 64 times, then rounded
    toward zero; if even that fails the test (no finite row can), zeros are sent.
-4. A row with NaN or infinity becomes zeros and is counted: its length and time are as any other's.
+4. A row with NaN or infinity becomes zeros and is counted; the vector is as long as any other. Time does tell:
+   how often a row is redrawn depends on the update (docs/aggregation.md), so what leaves waits for the deadline.
 5. Coins are addressed by agent, attempt and coordinate, so blocks never change a result.
 6. Wrap-around costs correctness, not privacy: `overflow` bounds its probability, `check` refuses.
 
@@ -61,8 +62,11 @@ class Encoded:
 class Grid:
     """A fixed-point grid of width `step` for updates of L2 norm at most `clipping_norm`.
 
-    `squared_bound` is the L2^2 bound on every integer vector that leaves, in squared grid steps; `limit`,
-    about c + 1, holds every coordinate before it is rounded.
+    `step` and `clipping_norm` are in the unit of the updates, in [1e-300, 1e300], step <= clipping_norm;
+    `dimension` >= 1; `modulus_bits` 16, 32 or 64. `squared_bound` is the L2^2 bound on every integer vector
+    that leaves, in squared grid steps (Kairouz, Liu, Steinke 2021, conditional rounding at beta = e^(-1/2);
+    proved anew in docs/aggregation.md); `limit`, about c + 1, holds every coordinate before it is rounded.
+    A grid on which the integer test could overflow, or one vector wrap, raises `ConfigurationError`.
     """
 
     step: float
@@ -116,7 +120,9 @@ class Grid:
         return math.isqrt(self.squared_bound)
 
     def encode(self, updates: Reals, stream: Stream, agents: Integers) -> Encoded:
-        """Clip and round the updates `(n, d)` of the agents `(n,)` to integer vectors within the bound.
+        """Clip and round the updates `(n, d)` float64 of the agents `(n,)` int64 to int64 vectors within the bound.
+
+        Other types and shapes raise `ConfigurationError`; NaN and infinity do not, such rows become zeros.
 
         **Claim.** For all float64 rows, NaN and infinity included, row i of `vectors` depends only
         on row i, `agents[i]` and the stream, and its integer sum of squares is <= `squared_bound`.
@@ -216,7 +222,10 @@ class Grid:
         return f"Use {' or '.join(choices)}" if choices else "Use fewer agents or less noise"
 
     def decode(self, total: NDArray[np.unsignedinteger[Any]]) -> Reals:
-        """The real sum that a ring sum stands for: centered representatives times `step`."""
+        """The real sum `(d,)` float64 that a ring sum stands for: centered representatives times `step`.
+
+        `total` is of the ring's own unsigned type; another one raises `ConfigurationError`.
+        """
         return centered(total, self.modulus_bits).astype(np.float64) * self.step
 
 

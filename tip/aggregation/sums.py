@@ -39,6 +39,9 @@ _WORDS: Final[dict[int, np.dtype[np.unsignedinteger[Any]]]] = {
 def ring_sum(vectors: Ring | Integers, modulus_bits: int) -> Ring:
     """The sum of the rows of `(n, d)` modulo 2^b, `(d,)` of the ring's own unsigned type.
 
+    `vectors` are int64, or elements of this ring already (uint16, uint32, uint64 for 16, 32, 64 bits); other
+    types, shapes and widths raise `ConfigurationError`.
+
     **Law.** `ring_sum(v, b)[j] == sum(int(v[i, j]) for i) % 2**b` for all integers, n = 0 included.
     """
     word = ring_type(modulus_bits)

@@ -2,9 +2,9 @@
 
 Each attack is a frozen class with the same two doors. `labels` changes what a liar learns from:
 the update is then computed, clipped and masked as the protocol says, so nobody can tell it from an
-honest one. `vectors` changes the integers that leave the agent, after clipping: GUARANTEES say that
-without proofs about inputs a liar's effective input is any ring element, and `Scale` shows it.
-Liars add their noise share like everybody else; no guarantee counts on it.
+honest one. `vectors` changes the integers that leave the agent, after clipping: without proofs about
+inputs a liar's effective input is any ring element (law 19), and `Scale` shows it. These liars add their
+noise share like everybody else; no guarantee counts on the shares of as many liars as the plan expects.
 """
 
 from __future__ import annotations

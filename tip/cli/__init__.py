@@ -3,7 +3,7 @@
 Exit codes: 0 done, 2 the request, 3 not enough agents or budget, 4 a peer's fault, 130 interrupted,
 141 the reader of standard output went away. Whatever is not a `TipError` is a bug and shows its
 traceback. Results go to standard output, all else to standard error. A command's own module, and
-with it the heavy rooms, is imported when that command runs.
+with it the heavy packages, is imported when that command runs.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ def run_command(
     quiet: Annotated[bool, Option("--quiet", "-q", help="Show no progress.")] = False,
 ) -> None:
     """Run a plan, leave a run folder."""
-    from tip.cli.run import run  # noqa: PLC0415 - the heavy rooms wait until they are wanted
+    from tip.cli.run import run  # noqa: PLC0415 - the heavy packages wait until they are wanted
 
     raise Exit(run(plan, config or (), resume=resume, out=out, json=json, quiet=quiet))
 

@@ -38,7 +38,8 @@ class Population:
 
     `features` (rows, p) float64, finite. `labels` (rows,): int64 in [0, classes), or finite float64
     where `classes` is None. `rows` (records,) int64, `offsets` (agents + 1,) int64. Arrays of other
-    kinds are converted where nothing is lost, and refused otherwise. `ids` (agents,) says who each agent
+    kinds are converted where nothing is lost, and refused otherwise (`DataError`). `names`: one different name
+    for each of the p features. `ids` (agents,) says who each agent
     is in the source, as whole numbers or texts; None where agent i is number i.
     """
 
@@ -74,7 +75,10 @@ class Population:
         return np.diff(self.offsets)
 
     def take(self, agents: ArrayLike) -> Population:
-        """The population of the agents named, in that order; features and labels are shared, not copied."""
+        """The population of the agents numbered so, in that order; features and labels are shared, not copied.
+
+        A number outside [0, agents) raises `ConfigurationError`.
+        """
         chosen = _whole(agents, "agents")
         if chosen.size and not 0 <= chosen.min() <= chosen.max() < self.agents:
             raise ConfigurationError(f"agents are numbered from 0 to {self.agents - 1}.")
@@ -110,7 +114,8 @@ class Population:
         `agents` names each row's agent (numbers or texts; agents stand in sorted order); without it
         each row is an agent of its own. Whole-number labels are classes: their number is `classes`
         or, where that is not given, the largest label + 1 (at least 2), which is then read from the
-        data: give it where it must be public. Other labels are numbers to predict.
+        data: give it where it must be public. Other labels are numbers to predict. `X` (rows, p) and `y` (rows,)
+        are finite; what does not fit raises `DataError`.
         """
         features, labels = _checked_features(X), np.asarray(y)
         if classes is None and labels.dtype.kind in "biu" and labels.ndim == 1:

@@ -1,6 +1,6 @@
 """A guarantee in sentences, each tied to the curve that it words.
 
-Rules (GUARANTEES.md, law 22):
+Rules (docs/laws.md, law 22):
 
 1. Preferred are *trade-off sentences*: an observer who accepts a stated share of false alarms is
    right in at most so many cases. The figure is `Guarantee.hit_rate`, rounded up.

@@ -1,6 +1,6 @@
 """The central, non-private baseline: what pooled data would give.
 
-It pools the records of all agents, so it stands outside every guarantee (law 15, class c): simulation
+It pools the records of all agents, so it stands outside every guarantee (law 15): simulation
 only. It minimizes mean loss + ridge / 2 |theta|^2 with a ridge of 1e-6, which moves no figure but gives
 every data set one minimum: separable classes, a constant column, a class that never occurs.
 """

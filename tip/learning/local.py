@@ -14,7 +14,7 @@ Rules:
    left, and a batch's gradient is the mean over the records that it really has.
 3. Padding repeats a record of the same agent with weight zero, which adds exactly zero.
 4. An agent without records, or whose weights are all zero, has the zero update: it takes part like
-   everybody else (GUARANTEES, law 18).
+   everybody else (law 18).
 """
 
 from __future__ import annotations

@@ -48,7 +48,18 @@ def honest_shares(minimum: int, colluders: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class DistributedGaussian:
-    """Every agent adds an exact discrete Gaussian share; see the top of the file."""
+    """Every agent adds an exact discrete Gaussian share; see the top of the file.
+
+    `squared_bound`: the largest squared norm of an integer vector, in squared grid steps, in [1, 2^62).
+    `share_variance`: the parameter of one share, a Fraction of at least 2 squared grid steps (law 9).
+    `dimension` >= 1; `minimum` >= 1 is the fewest agents whose sum is released. Other values raise
+    `ConfigurationError`.
+
+    **Claim.** Against who sees nothing but sums of at least `minimum` agents, c of them colluding, a release
+    is rho-zCDP, unit agent, replace-one, with rho = (sqrt(4 squared_bound / (h share_variance)) +
+    tau sqrt(dimension))^2 / 2 and h = `honest_shares(minimum, c)` (Kairouz, Liu, Steinke 2021, theorem 1;
+    proved in docs/privacy.md and docs/distributed-noise.md).
+    """
 
     squared_bound: int
     share_variance: Fraction
@@ -67,8 +78,9 @@ class DistributedGaussian:
     def add_shares(self, vectors: Vectors, stream: Stream, agents: Vectors) -> Vectors:
         """Each agent's vector with its noise share, `(agents, dimension) int64`.
 
-        Refuses a vector above the bound: the integer vector carries the guarantee (law 8). The noise
-        of an agent is a function of the stream and its index, whatever else is in the call.
+        Takes vectors `(agents, dimension)` int64 and agents `(agents,)` int64. Refuses other types and shapes
+        and a vector above the bound (`ConfigurationError`): the integer vector carries the guarantee (law 8).
+        The noise of an agent is a function of the stream and its index, whatever else is in the call.
         """
         self._check(vectors, agents)
         noise = DiscreteGaussian(self.share_variance).sample(stream, agents, self.dimension)
@@ -125,7 +137,7 @@ def within(vectors: Vectors, squared_bound: int) -> bool:
         return True
     if int(vectors.max()) > largest or int(vectors.min()) < -largest:
         return False
-    columns = max(1, ((1 << 63) - 1) // squared_bound)
+    columns = ((1 << 63) - 1) // squared_bound
     if columns >= vectors.shape[1]:
         return bool((np.einsum("ij,ij->i", vectors, vectors) <= squared_bound).all())
     return all(sum(int(entry) ** 2 for entry in row) <= squared_bound for row in vectors)

@@ -147,7 +147,7 @@ def decide(law: Law, digits: int, bits: int) -> int | None:
 def _pieces(rows: int, columns: int) -> Iterator[tuple[slice, slice]]:
     """Cut a (rows, columns) array into parts of at most about `_PIECE` items; columns start at even places."""
     wide = min(columns, _PIECE)
-    tall = max(1, _PIECE // max(wide, 1))
+    tall = _PIECE // max(wide, 1)
     for left in range(0, columns, max(wide, 1)):
         for top in range(0, rows, tall):
             yield slice(top, min(top + tall, rows)), slice(left, min(left + wide, columns))

@@ -39,8 +39,10 @@ _SUMMED: Final = 1 << 10  # up to this sigma the masses are summed, beyond it an
 class DiscreteGaussian:
     """P[X = k] proportional to exp(-k^2 / 2 variance) on the whole numbers (CKS20, Definition 1).
 
-    `variance` is the parameter sigma^2; the law's own variance, `true_variance`, is a little less
-    and equal to it in double precision from sigma = 1.5 on.
+    `variance` is the parameter sigma^2, a Fraction or whole number in (0, 2^80]; a float is refused
+    (`ConfigurationError`). The law's own variance, `true_variance`, is a little less and equal to it in
+    double precision from sigma = 1.5 on. CKS20: Canonne, Kamath, Steinke, "The Discrete Gaussian for
+    Differential Privacy", NeurIPS 2020. How the samples are made, with proofs: docs/noise.md.
     """
 
     variance: Fraction
@@ -50,6 +52,9 @@ class DiscreteGaussian:
 
     def sample(self, stream: Stream, agents: Integers, count: int) -> Integers:
         """Independent noise, `(len(agents), count)` int64; an agent's values depend on its index alone.
+
+        `agents`: one-dimensional, whole numbers in [0, 2^63); `count`: in [0, 2^32); others raise
+        `ConfigurationError`. The same stream, agent and column give the same number: take a stream a draw.
 
         **Claim.** For every rational variance each number follows the law exactly, given uniform words.
         """

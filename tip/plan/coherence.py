@@ -2,7 +2,7 @@
 
 `check(plan)` refuses everything that the plan alone decides, `check_sizes(plan, enrolled, dimension)`
 what needs the enrolled population. A refusal says where (file and line), what, why, and what would do.
-The law of GUARANTEES that a rule holds up stands in its docstring. What comes with a later version is
+The law (docs/laws.md) that a rule holds up stands in its docstring. What comes with a later version is
 read, and refused with what there is today.
 """
 
@@ -60,7 +60,7 @@ def _format(plan: Plan) -> None:
 
 
 def _exists_today(plan: Plan) -> None:
-    """Every choice is one that exists; what comes later is told from what is misspelt."""
+    """Every choice is one that exists; what comes later is told from what is misspelled."""
     for name, kind, value in choices(plan):
         if value in kind.later and not name.endswith(".neighboring"):  # law 1 has a better answer
             why = _WHY_LATER.get(name.replace("privacy.also", "privacy"), "It comes with a later version")

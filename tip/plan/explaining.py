@@ -90,12 +90,27 @@ def sights(plan: Plan, coalitions: tuple[Coalition, ...]) -> tuple[Sight, ...]:
 
 
 def guarantees(plan: Plan) -> tuple[Guarantee, ...]:
-    """What a plan promises: its required guarantees first, then one for each other standard observer."""
+    """What a plan promises, before anything runs: one `Guarantee` for each coalition.
+
+    The required ones come first, in the plan's order; then that over all runs of a ledger, if the plan
+    names one; then those of the other standard observers (law 2), of which `network` is "not proven".
+    Without a [privacy] table every one is.
+    The noise is calibrated as it is for a run; epsilon is recomputed from the calibrated noise and
+    rounded up (docs/privacy.md). The data are opened to count who is enrolled, and nothing is trained.
+
+    Raises `ConfigurationError` for a plan that cannot hold, with what would be possible, `DataError` for
+    data that cannot be used, `BudgetExhausted` where the plan's ledger has no room for the run.
+    """
     return explain(plan).guarantees
 
 
 def in_words(subject: Plan | Guarantee, audience: Audience = "participant") -> str:
-    """A plan's requirements, or one guarantee, as sentences: one a line."""
+    """A plan's requirements, or one guarantee, as sentences: one a line, an empty line between guarantees.
+
+    `audience` is "participant" (hit rates as counts) or "engineer" (epsilon, delta, tails). Each figure
+    comes from the guarantee's own trade-off curve and is rounded so that the sentence stays true
+    (law 22, docs/report.md). For a plan it raises what `guarantees` raises.
+    """
     if isinstance(subject, Guarantee):
         return "\n".join(sentences(subject, audience))
     settled = explain(subject).settled

@@ -2,7 +2,7 @@
 
 `settle(plan, sizes)` answers, before anything runs, three questions: how the agents' vectors are
 put on the integer grid, how much noise each agent adds, and what guarantee follows against every
-standard observer (GUARANTEES.md, law 2). Nothing here looks at data: the sizes are the number of
+standard observer (docs/laws.md, law 2). Nothing here looks at data: the sizes are the number of
 enrolled agents and of the model's parameters, both public.
 
 1. *What the coordinator sees decides* (law 3). Under `clear` it sees each message, so against it

@@ -105,7 +105,7 @@ class Service:
         ),
     )
     over_selection: float = field(default=1.3, metadata=key(Real(1), "agents asked for each one that is needed"))
-    token_limit: int = field(default=1, metadata=key(Whole(1), "agents that one enrolment token admits"))
+    token_limit: int = field(default=1, metadata=key(Whole(1), "agents that one enrollment token admits"))
 
     def __post_init__(self) -> None:
         settle(self, self.TABLE)

@@ -1,6 +1,6 @@
 """How many shares of noise protect an agent, and how large each must be.
 
-The rules of GUARANTEES.md, laws 3 and 4, as functions of a plan and its public sizes. The last part
+Laws 3 and 4 (docs/laws.md), as functions of a plan and its public sizes. The last part
 refuses noise that would drown every signal, and says which epsilon or how many agents would do.
 """
 

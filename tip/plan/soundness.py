@@ -1,6 +1,6 @@
 """Soundness: what a plan may promise, and to whom; the laws in code.
 
-The rules on [privacy]: each refuses a promise that could not be kept, with the law of GUARANTEES that
+The rules on [privacy]: each refuses a promise that could not be kept, with the law (docs/laws.md) that
 it holds up in its docstring. `RULES` need the plan alone, `SIZE_RULES` also the enrolled population.
 """
 

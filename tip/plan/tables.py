@@ -52,7 +52,10 @@ _NAME: Final = Text(pattern=r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", told="a name of 
 class Plan:
     """Everything that a run does, in one frozen value: `Plan.read("survey.toml")`.
 
-    Equality is equality of the settings; the places in the file do not count.
+    Each field is a table of the file (docs/plan.md; `tip explain --keys` tells every key). A value that
+    does not fit its key raises `ConfigurationError`; whether the tables can hold together is told by
+    `tip.plan.check`, which every driver calls. Equality is equality of the settings; the places in the
+    file do not count.
     """
 
     format: int = field(metadata=key(Whole(1), "the version of the plan's own form", example="1"))
@@ -87,7 +90,7 @@ class Plan:
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> Plan:
-        """The plan in a TOML file. Raises `ConfigurationError` with file and line."""
+        """The plan in a TOML file (UTF-8). Raises `ConfigurationError` with file and line, also for a missing file."""
         return reading.read(cls, path)
 
     @classmethod
@@ -99,7 +102,9 @@ class Plan:
         """The plan with settings changed: `plan.replace("algorithm.rounds=50", "epsilon=1")`.
 
         A value is read as TOML where that fits the key, otherwise as plain text. The last word of a
-        key is enough where only one key ends in it, or only one that has no default.
+        key is enough where only one key ends in it, or only one that has no default. All settings are
+        applied before the plan is built again. Raises `ConfigurationError` for a key that does not exist,
+        with the nearest one, and for a value that does not fit.
         """
         return reading.replaced(self, settings)
 
@@ -109,7 +114,7 @@ class Plan:
 
     @classmethod
     def keys(cls) -> tuple[KeyRow, ...]:
-        """All keys in the order of the file, with help: what `tip explain PLAN --keys` prints."""
+        """All keys in the order of the file, with help: what `tip explain --keys` prints."""
         return rows(cls)
 
     def place(self, key: str) -> str:

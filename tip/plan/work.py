@@ -211,7 +211,10 @@ class Algorithm:
     server_momentum: float = field(default=0.0, metadata=key(_SHARE, "how much of the last step the coordinator keeps"))
     averaging: bool = field(
         default=False,
-        metadata=key(Flag(), "whether the model is the mean of all rounds' models: less noise, no more privacy spent"),
+        metadata=key(
+            Flag(),
+            "whether the model is a mean of all rounds that favors later ones: less noise, no more privacy spent",
+        ),
     )
 
     def __post_init__(self) -> None:

@@ -9,7 +9,7 @@ Grammar (one coalition; spaces around `+` are wanted):
 `N% of agents` is the share floor(f N) of the *enrolled* population N; the protected agent is outside
 the coalition. NUMBER is a decimal or a ratio ("10", "12.5", "100/3"). The share is chosen before
 roster, cohort and graph are drawn, unless "(adaptive)" says: after. A NAME must be declared by the
-caller: a misspelt "cordinator" would otherwise be an unknown party that sees nothing.
+caller: a misspelled "cordinator" would otherwise be an unknown party that sees nothing.
 
 Coalitions are partially ordered (`contains`): a guarantee against one holds against all within it.
 """
@@ -50,6 +50,10 @@ class Chosen(StrEnum):
 class Coalition:
     """Parties that pool their views: named parties and a share of the enrolled agents.
 
+    `parties`: names, without "world", which every coalition sees. `fraction`: an exact share in [0, 1) of the
+    enrolled population, the protected agent outside it. `chosen`: before or after the randomness of rosters,
+    cohorts and graphs. Anything else raises `ConfigurationError`. The grammar stands in docs/privacy.md.
+
     **Law.** `Coalition.parse(c.text, names=c.names) == c`.
     """
 
@@ -77,7 +81,10 @@ class Coalition:
 
     @classmethod
     def parse(cls, text: str, *, names: Collection[str] = ()) -> Coalition:
-        """The coalition that a text states; `names` are the further parties that exist."""
+        """The coalition that a text states; `names` are the further parties that exist.
+
+        Raises `ConfigurationError` for an unknown party, with the nearest name, and for two shares of agents.
+        """
         if not isinstance(text, str):
             raise ConfigurationError(f"a coalition is a text, not {text!r}", instead=_EXAMPLE)
         body = text.removesuffix(_ADAPTIVE)

@@ -33,7 +33,17 @@ _STEPS: Final = 32  # of the search for the best intermediate epsilon of a tail
 
 @dataclass(frozen=True, slots=True)
 class Guarantee:
-    """One promise against one coalition; see the top of the file and law 1."""
+    """One promise against one coalition; see the top of the file, docs/privacy.md and docs/laws.md.
+
+    **Meaning.** For any two inputs that differ in one `unit` as `neighboring` says, the laws P, Q of all
+    that `coalition` sees in `scope` satisfy P(S) <= e^epsilon Q(S) + delta.total for every set S, if the
+    `assumptions` hold and, for computational `security`, if nobody does 2^(security_bits) steps of work.
+    A metric guarantee counts epsilon for each unit of `distance`.
+
+    `epsilon`: float >= 0, rounded up, or None where `status` is "not proven"; then `missing` names the rule
+    that is wanted. `rho` (zCDP, exact) and `mu` (Gaussian DP): the curve behind epsilon, where one is known.
+    Frozen; fields that contradict one another raise `ConfigurationError`.
+    """
 
     epsilon: float | None
     delta: Delta

@@ -128,7 +128,16 @@ def run_round(  # noqa: PLR0913 - the public door: these seven are what a round 
     model_hash: bytes,
     network: Network = FAITHFUL,
 ) -> Outcome:
-    """One round of `protocol` (`clear`, `ideal`) among agents with these int64 or ring vectors `(d,)`."""
+    """One round of `protocol` (the modules `clear`, `ideal`), all roles in this process, over bytes.
+
+    `vectors` holds each agent's vector `(d,)`, int64 or elements of the ring of `modulus_bits` (16, 32, 64);
+    agents are numbered from 0. Fewer than `minimum` answers end the round without a sum. `model_hash` is
+    SHA-256 of the public model (32 bytes). `network` says who is silent and which frames are changed.
+
+    The `Outcome` holds the ring sum `(d,)` of the survivors, or None and the reason, the faults with the
+    parties they name, and the transcript. Vectors are sent as they are given: clipping and noise are the
+    caller's. Raises `ConfigurationError` for vectors of other types or unlike lengths.
+    """
     ring = {agent: _ring_vector(agent, vector, modulus_bits) for agent, vector in sorted(vectors.items())}
     lengths = sorted({len(vector) for vector in ring.values()})
     if len(lengths) != 1:

@@ -1,7 +1,7 @@
 """The history of a run: one line a round, each figure with its class.
 
 A run folder is read by people who were not there. So every figure of a round says what its
-publication costs (GUARANTEES.md, law 15): it was released through the protocol and charged, or it
+publication costs (docs/laws.md, law 15): it was released through the protocol and charged, or it
 follows from such a release, or it is public anyway, or it is *evaluation only, outside the
 guarantee* and exists in simulation alone. A record with an unclassified field cannot even be
 defined: the module that holds it does not import.
@@ -52,7 +52,7 @@ def record(cls: type[_T]) -> type[_T]:
     made = cast("Any", dataclasses.dataclass(frozen=True, slots=True)(cls))
     for entry in dataclasses.fields(made):
         if not isinstance(entry.metadata.get("release"), Release):
-            raise ProtocolMisuse(f"{cls.__name__}.{entry.name} has no release class (GUARANTEES.md, law 15)")
+            raise ProtocolMisuse(f"{cls.__name__}.{entry.name} has no release class (docs/laws.md, law 15)")
         if not entry.metadata.get("help"):
             raise ProtocolMisuse(f"{cls.__name__}.{entry.name} does not say what it is")
     return cast("type[_T]", made)

@@ -33,10 +33,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run of a plan.
+    """A run of a plan, as `simulate` leaves it; the folder holds the same on disk (docs/report.md).
 
-    The first `required` of the guarantees are those that the plan asks for. `metrics`, `baseline` and
-    `notes` (what was left out of the data) are evaluation only, outside every guarantee.
+    The first `required` of the guarantees are those that the plan asks for. `parameters` is the model,
+    `(dimension,)` float64; `history` has one `Round` for each round played, `rounds_done` in all, those that
+    were given up included. `metrics`, `baseline` (None where the plan asks for none) and `notes` (what was
+    left out of the data) are evaluation only, outside every guarantee. `interrupted`: Ctrl-C ended it.
     """
 
     plan: Plan
@@ -88,6 +90,8 @@ def simulate(
 
     `resume` continues the run in `folder` from its last checkpoint, to the same model as without the
     interruption. `watch` is called after each round. Ctrl-C leaves a folder that can be resumed.
+    For a seeded plan the result is a function of the plan and the data, to the bit, on one machine and one
+    build of NumPy, whatever the blocks and threads (docs/simulation.md); it protects nobody.
     Raises `ConfigurationError`, `DataError` and `BudgetExhausted` before anything runs (the last also
     where another run used up the shared ledger meanwhile), `NotEnoughAgents` when no round at all
     reached its minimum.

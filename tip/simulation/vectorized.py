@@ -79,7 +79,8 @@ class Plain:
 
     def encode(self, updates: Floats, agents: Indices, number: int) -> Sent:  # noqa: ARG002 - one shape for both
         """Nearest grid point; rows that are not finite, or beyond the ring, become zeros and are counted."""
-        scaled = updates * (1 / self.step)
+        with np.errstate(over="ignore"):  # what becomes infinite is beyond the ring
+            scaled = updates * (1 / self.step)
         largest = np.maximum(scaled.max(axis=1, initial=0.0), -scaled.min(axis=1, initial=0.0))
         usable = largest < 2.0**62 / self.agents  # false for NaN as well
         if not usable.all():

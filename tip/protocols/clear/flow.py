@@ -1,6 +1,6 @@
 """Clear, who sees what: the coordinator sees each message.
 
-So against the coordinator only the agent's own noise share counts (GUARANTEES.md, law 3). Everybody
+So against the coordinator only the agent's own noise share counts (docs/laws.md, law 3). Everybody
 else sees who took part and, through whatever is released afterwards, the sum.
 """
 

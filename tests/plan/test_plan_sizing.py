@@ -1,0 +1,62 @@
+"""The crowd that a plan counts on, and when noise leaves nothing to learn."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from fractions import Fraction
+
+import pytest
+
+from tip.plan import Plan
+from tip.plan.guarantee import settle
+from tip.plan.sizing import Crowd, Sizes, noise_ratio, sees_each_message, uncounted, variance_for
+from tip.privacy.coalitions import Coalition
+
+
+@pytest.fixture(scope="module")
+def plan(request: pytest.FixtureRequest) -> Plan:
+    return Plan.read(request.config.rootpath / "examples/survey.toml")
+
+
+def test_the_crowd_of_each_way_of_sampling(plan: Plan) -> None:
+    assert Crowd.of(plan.replace("cohort.minimum=45"), 50) == Crowd(50, 50, 50, 45)
+    fixed = plan.replace("sampling=fixed", "cohort.size=20", "cohort.minimum=15")
+    assert Crowd.of(fixed, 50) == Crowd(50, 20, 20, 15)
+    poisson = plan.replace("sampling=poisson", "cohort.rate=0.1", "cohort.minimum=3")
+    assert Crowd.of(poisson, 50) == Crowd(50, 5, 50, 3)  # however unlikely, everybody
+    assert Crowd.of(poisson.replace("cohort.rate=0.001"), 50).planned == 1  # mutant: 2
+
+
+def test_a_scaled_crowd_rounds_up() -> None:
+    assert Crowd(10, 7, 10, 3).scaled(Fraction(3, 2)) == Crowd(15, 11, 15, 5)
+
+
+def test_the_uncounted_are_at_most_the_cohort(plan: Plan) -> None:
+    crowd = Crowd(1000, 100, 100, 80)
+    quiet = plan.replace("colluding=0", "malicious=0")
+    assert uncounted(quiet, Coalition.parse("coordinator + 5% of agents"), crowd) == 50
+    assert uncounted(quiet, Coalition.parse("coordinator + 50% of agents"), crowd) == 100
+    assert uncounted(quiet.replace("malicious=0.07"), Coalition.parse("world"), crowd) == 70
+
+
+def test_who_sees_each_message(plan: Plan) -> None:
+    clear = plan.replace("protocol.kind=clear")
+    for text, seen in (("coordinator", True), ("coordinator + 5% of agents", True), ("5% of agents", False)):
+        assert sees_each_message(clear, Coalition.parse(text)) == seen
+        assert not sees_each_message(plan, Coalition.parse(text))
+
+
+def test_the_noise_ratio_is_its_formula(plan: Plan) -> None:
+    """Mutants: planned + clipping_norm; rounds for their root; a norm without the dimension."""
+    plan = plan.replace("clipping_norm=0.25")
+    settled, crowd = settle(plan, Sizes(4015, 19)), Crowd.of(plan, 4015)
+    assert settled.grid is not None
+    assert plan.privacy is not None
+    grid, requirement = settled.grid, plan.privacy
+    variance = variance_for(plan, requirement, crowd, grid)
+    one_sum = grid.step * math.sqrt(float(variance) * crowd.minimum * 19)
+    mean = one_sum / 4015 / math.sqrt(plan.algorithm.rounds)
+    assert noise_ratio(plan, requirement, crowd, grid) == pytest.approx(mean / requirement.clipping_norm, rel=1e-12)
+    weaker = replace(requirement, epsilon=2 * requirement.epsilon)
+    assert noise_ratio(plan, weaker, crowd, grid) < mean / requirement.clipping_norm
