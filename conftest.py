@@ -1,4 +1,4 @@
-"""The code blocks of README.md and of the documentation run as tests, each page in a folder of its own."""
+"""For all tests: hypothesis' settings; pages whose code blocks run, each in a folder of its own."""
 
 from __future__ import annotations
 
@@ -7,8 +7,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from hypothesis import HealthCheck, settings
 from sybil import Sybil
 from sybil.parsers.markdown import PythonCodeBlockParser, SkipParser
+
+# No test asserts a time, so neither does hypothesis; a commit is judged on the same examples every time.
+settings.register_profile(
+    "tip", deadline=None, derandomize="CI" in os.environ, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("tip")
 
 _HERE = Path(__file__).parent
 
