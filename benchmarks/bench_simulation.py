@@ -185,7 +185,7 @@ def made_up(features: int, classes: int, sizes: Indices) -> Records:
 def kernel(name: str, model: Model, job: Job, sizes: Indices) -> Case:
     """The engine's sums alone, over cohorts of 100 agents."""
     records = made_up(model.features, max(job.outputs, 2), sizes)
-    engine = Engine(model, FedAvg(1, BATCH, RATE), records, Plain(100), block=100)
+    engine = Engine(model, FedAvg(1, BATCH, RATE), records, Plain(100, step=2.0**-40), block=100)
     parameters = 0.1 * np.sin(np.arange(model.dimension))
     cohort = np.arange(0, len(sizes), max(1, len(sizes) // 100))[:100]
     agree(engine, cohort, job, parameters)

@@ -279,3 +279,9 @@ def test_several_guarantees_say_an_assumption_once_and_what_nothing_enforces_eac
     assert first == in_words(promise())
     assert second == tuple(s for s in in_words(promise(epsilon=2.0)) if "own noise" not in s)
     assert second[0].startswith("Assumed (ideal-sum)")
+
+
+def test_odds_beyond_the_floats_are_told_as_a_power() -> None:
+    """The mutant computes e^5000 and overflows."""
+    words = " ".join(in_words(promise(epsilon=5000.0), "engineer"))
+    assert re.search(r"more than e\^50\d\d with probability at most", words)

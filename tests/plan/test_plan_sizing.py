@@ -8,6 +8,7 @@ from fractions import Fraction
 
 import pytest
 
+from tip.errors import ConfigurationError
 from tip.plan import Plan
 from tip.plan.guarantee import settle
 from tip.plan.sizing import Crowd, Sizes, noise_ratio, sees_each_message, uncounted, variance_for
@@ -60,3 +61,15 @@ def test_the_noise_ratio_is_its_formula(plan: Plan) -> None:
     assert noise_ratio(plan, requirement, crowd, grid) == pytest.approx(mean / requirement.clipping_norm, rel=1e-12)
     weaker = replace(requirement, epsilon=2 * requirement.epsilon)
     assert noise_ratio(plan, weaker, crowd, grid) < mean / requirement.clipping_norm
+
+
+@pytest.mark.parametrize(("enrolled", "minimum", "step"), [(2, 2, 1.0), (1, 1, 0.5)])
+def test_a_grid_too_coarse_for_any_epsilon_ends_with_an_answer(
+    plan: Plan, enrolled: int, minimum: int, step: float
+) -> None:
+    """Even the least proven share drowns the mean: the mutant that doubles epsilon without end never returned."""
+    told = ("rounds=1", "max_participations=1", f"step={step}", f"minimum={minimum}", "dropout=0")
+    with pytest.raises(ConfigurationError, match="leaves nothing to learn") as refused:
+        settle(plan.replace(*told), Sizes(enrolled, 1000))
+    assert "epsilon of at least" not in str(refused.value)
+    assert "agents a round" in refused.value.instead or "finer protocol.step" in refused.value.instead

@@ -37,6 +37,7 @@ FALSE_ALARMS: Final = 0.01  # the share at which participants read a hit rate
 _ENGINEER_FALSE_ALARMS: Final = (0.01, 0.1)
 UNENFORCED: Final = "ideal-sum"  # the assumption that nothing in a run enforces
 _BASES: Final = (100, 1_000, 10_000)
+_LARGEST_POWER: Final = 700  # of e, below which it is a float
 _SLACK: Final = 1.35  # rounding to a whole count may add so much, else a larger base is taken
 
 _UNITS: Final = {
@@ -190,9 +191,10 @@ def _odds(guarantee: Guarantee) -> str:
     curve_known = epsilon > 0 and (guarantee.rho is not None or guarantee.mu is not None)
     beyond = float(rounded_up(epsilon if curve_known else epsilon + 1))
     tail = rounded_up(guarantee.loss_tail(beyond))
+    factor = f"e^{beyond:g}" + (f" = {rounded_up(math.exp(beyond))}" if beyond < _LARGEST_POWER else "")
     return (
-        f"The odds of one alternative rise by more than e^{beyond:g} = {rounded_up(math.exp(beyond))} with probability "
-        f"at most {tail} (tail of the privacy loss)."
+        f"The odds of one alternative rise by more than {factor} with probability at most {tail} "
+        "(tail of the privacy loss)."
     )
 
 

@@ -5,19 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tip.data import load
 from tip.explain import in_words as sentences
 from tip.explain.sights import sight
-from tip.plan.building import model_of
-from tip.plan.coherence import check, check_sizes
-from tip.plan.guarantee import Settled, settle
-from tip.plan.sizing import Sizes
+from tip.plan.settling import ready
 from tip.plan.spending import with_ledger
 from tip.privacy.guarantees import Guarantee
-from tip.randomness import Entropy
 
 if TYPE_CHECKING:
     from tip.explain.words import Audience
+    from tip.plan.guarantee import Settled
     from tip.plan.tables import Plan
     from tip.privacy.coalitions import Coalition
 
@@ -75,12 +71,8 @@ def explain(plan: Plan) -> Explained:
     under replace-one). Raises `ConfigurationError` as `simulate` would, and
     `BudgetExhausted` for a plan that its ledger has no room for. A ledger is read, never made or written.
     """
-    check(plan)
-    train = load(plan.data_settings(), Entropy.seeded(plan.simulation.seed if plan.simulation else 0)).train
-    model = model_of(plan, features=len(train.names), classes=train.classes)
-    sizes = Sizes(enrolled=train.agents, dimension=model.dimension)
-    check_sizes(plan, sizes.enrolled, sizes.dimension)
-    settled = with_ledger(plan, settle(plan, sizes), train)
+    prepared = ready(plan)
+    settled = with_ledger(plan, prepared.settled, prepared.split.train)
     return Explained(plan, settled, sights(plan, tuple(g.coalition for g in settled.observers)))
 
 

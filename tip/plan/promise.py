@@ -12,6 +12,7 @@ from tip.plan.kinds import Choice, OneOf, Real, Text, Whole
 _SHARE: Final = Real(0, 1, "high")
 _PROPER: Final = Real(0, 1, "low high")
 _POSITIVE: Final = Real(0, inside="low")
+_EPSILON: Final = Real(0, 1e6, "low")  # more protects nobody, and its powers leave the floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,7 @@ class Requirement:
 
     TABLE: ClassVar[str] = "privacy"
     epsilon: float = field(
-        metadata=key(_POSITIVE, "the largest privacy loss of one agent over the whole run", example="2.0", privacy=True)
+        metadata=key(_EPSILON, "the largest privacy loss of one agent over the whole run", example="2.0", privacy=True)
     )
     delta: float = field(
         metadata=key(
@@ -168,7 +169,7 @@ class Budget:
     epsilon: float | None = field(
         default=None,
         metadata=key(
-            _POSITIVE,
+            _EPSILON,
             "the largest privacy loss of one agent over all runs of the ledger together, at privacy.delta; "
             "given exactly where ledger is a file",
             example="4.0",

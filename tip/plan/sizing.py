@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 PROTOCOLS: Final = {"clear": clear.PROTOCOL, "ideal": ideal.PROTOCOL}
 _MOST: Final = 1 << 40  # agents, beyond which no number is suggested
+_TIGHTEST: Final = 1e-6  # epsilon from which on one is looked for
+_LOOSEST: Final = 1e6  # epsilon, beyond which none is suggested: it would protect nobody
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,26 +108,30 @@ def refuse_hopeless(plan: Plan, requirement: Requirement, crowd: Crowd, grid: Gr
         f"privacy.epsilon = {requirement.epsilon:g} with {crowd.planned:,} agents a round leaves nothing to learn",
         where=plan.places.of("privacy", "epsilon"),
         why=f"Averaged over all {plan.algorithm.rounds} rounds the mean's noise is {ratio:.1f} times the clipping norm",
-        instead=" or ".join(
-            [
-                "Possible: epsilon of at least " + _least_epsilon(plan, requirement, crowd, grid),
-                *_agents(plan, requirement, crowd, grid),
-            ]
-        ),
+        instead=_possible(plan, requirement, crowd, grid),
     )
 
 
-def _least_epsilon(plan: Plan, requirement: Requirement, crowd: Crowd, grid: Grid) -> str:
-    """The least epsilon of two digits that leaves a signal with these agents."""
-    low = high = requirement.epsilon
+def _possible(plan: Plan, requirement: Requirement, crowd: Crowd, grid: Grid) -> str:
+    choices = (*_least_epsilon(plan, requirement, crowd, grid), *_agents(plan, requirement, crowd, grid))
+    if not choices:  # even the least share that is proven, of a few grid steps, drowns everything
+        return f"Use a finer protocol.step than {grid.step:g}"
+    return f"Possible: {' or '.join(choices)}"
+
+
+def _least_epsilon(plan: Plan, requirement: Requirement, crowd: Crowd, grid: Grid) -> tuple[str, ...]:
+    """The least epsilon of two digits that leaves a signal with these agents; nothing where none would."""
+    low = high = max(requirement.epsilon, _TIGHTEST)
     while noise_ratio(plan, replace(requirement, epsilon=high), crowd, grid) > 1:
         low, high = high, 2 * high
+        if high > _LOOSEST:
+            return ()
     for _ in range(12):
         middle = math.sqrt(low * high)
         fits = noise_ratio(plan, replace(requirement, epsilon=middle), crowd, grid) <= 1
         low, high = (low, middle) if fits else (middle, high)
     unit = 10.0 ** (math.floor(math.log10(high)) - 1)
-    return f"{math.ceil(high / unit) * unit:.2g}"
+    return (f"epsilon of at least {math.ceil(high / unit) * unit:.2g}",)
 
 
 def _agents(plan: Plan, requirement: Requirement, crowd: Crowd, grid: Grid) -> tuple[str, ...]:

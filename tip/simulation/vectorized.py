@@ -74,7 +74,7 @@ class Plain:
     """Fixed point without clipping or noise, for at most `agents` a round: a baseline that promises nothing."""
 
     agents: int
-    step: float = 2.0**-40
+    step: float
     modulus_bits: int = 64
 
     def encode(self, updates: Floats, agents: Indices, number: int) -> Sent:  # noqa: ARG002 - one shape for both
