@@ -93,6 +93,14 @@ class Entropy:
         message = len(label).to_bytes(4, "big") + label + round.to_bytes(8, "big")
         return Stream(hmac.digest(self._key, message, "sha256"), simulated=True)
 
+    def generator(self, purpose: str, round: int = 0) -> np.random.Generator:  # noqa: A002 - the field's word
+        """A NumPy generator for simulations of aggregates: never for anybody's data, and it makes no promise.
+
+        Its own generator is Philox, keyed by this source; its floating-point samplers are not exact.
+        """
+        key = self.stream(f"generator {purpose}", round).words(_ONE_AGENT, 2)[0]
+        return np.random.Generator(np.random.Philox(key=key.astype(np.uint64)))
+
     def __reduce__(self) -> str | tuple[Any, ...]:
         return (Entropy, (self._key,))
 

@@ -31,6 +31,7 @@ from tip.privacy.events import (
     Laplace,
     Nothing,
     PoissonSampled,
+    PureLoss,
     RandomizedResponse,
     Repeated,
     Unprotected,
@@ -131,12 +132,12 @@ def _pld_missing(event: Event, neighboring: Neighboring) -> str:
             return next((text for part in event.events if (text := _pld_missing(part, neighboring))), "")
         case PoissonSampled():
             return _sampling_missing(event, neighboring)
-        case RandomizedResponse() if neighboring is not Neighboring.REPLACE_ONE:
+        case RandomizedResponse() | PureLoss() if neighboring is not Neighboring.REPLACE_ONE:
             return f"randomized response under {neighboring}"
         case Unprotected():
             return "a release without noise: no epsilon is finite"
         case _:
-            known = isinstance(event, (Nothing, RandomizedResponse, *_SAMPLED))
+            known = isinstance(event, (Nothing, RandomizedResponse, PureLoss, *_SAMPLED))
             return "" if known else f"{type(event).__name__} together with events that have no zCDP rule"
 
 
@@ -181,6 +182,12 @@ def _(event: RandomizedResponse) -> Any:  # noqa: ANN401
     return _library().from_randomized_response(
         down(event.replaced), event.categories, value_discretization_interval=_INTERVAL
     )
+
+
+@_pld.register
+def _(event: PureLoss) -> Any:  # noqa: ANN401
+    replaced = down(2 / (1 + event.ratio))  # of two categories: the dominating pair of every pure release
+    return _library().from_randomized_response(replaced, 2, value_discretization_interval=_INTERVAL)
 
 
 @_pld.register

@@ -119,6 +119,20 @@ class RandomizedResponse:
 
 
 @dataclass(frozen=True, slots=True)
+class PureLoss:
+    """A release whose probabilities under any two values of one agent differ by at most a factor; replace-one.
+
+    `ratio`: that factor, exact; epsilon = ln(ratio). Every such release is dominated by binary randomized response with
+    the same ratio (Kairouz, Oh, Viswanath 2015, theorem 2), which composes exactly.
+    """
+
+    ratio: Fraction
+
+    def __post_init__(self) -> None:
+        rational("ratio", self.ratio, least=1)
+
+
+@dataclass(frozen=True, slots=True)
 class PoissonSampled:
     """`event` run on a fresh Poisson sample: each unit takes part with probability `rate`, on its own.
 
@@ -165,6 +179,7 @@ Event: TypeAlias = (
     | Laplace
     | DiscreteLaplace
     | RandomizedResponse
+    | PureLoss
     | PoissonSampled
     | Repeated
     | Composed

@@ -52,6 +52,16 @@ def exp_up(exponent: float) -> float:
     return math.inf if exponent > 709.0 else raised(math.exp(exponent))
 
 
+def log_up(ratio: Fraction) -> float:
+    """An upper bound of the natural logarithm of an exact ratio >= 1."""
+    if ratio == 1:
+        return 0.0
+    if ratio < 2:
+        return raised(math.log1p(float(ratio - 1)))
+    shift = max(0, ratio.numerator.bit_length() - ratio.denominator.bit_length() - 1)
+    return raised(shift * math.log(2) + math.log(float(ratio / (1 << shift))))
+
+
 def sqrt_up(value: Fraction) -> float:
     """An upper bound of the square root of a rational >= 0."""
     return 0.0 if value == 0 else raised(math.sqrt(up(value)))
