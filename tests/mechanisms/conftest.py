@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from tip.mechanisms.base import PureMechanism
     from tip.mechanisms.reports import Reports
 
+    Law = dict[tuple[int, ...], Fraction]
+
 ALPHA = 1e-6
 
 

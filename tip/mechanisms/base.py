@@ -234,7 +234,7 @@ class PureMechanism(Mechanism):
 
     @property
     def identifying(self) -> str:
-        """Why shuffling does not hide who sent a report (law 6); empty if nothing about a report points to its sender."""
+        """Why shuffling does not hide who sent a report (law 6); empty if nothing points to the sender."""
         return ""
 
     def law(self, value: Any) -> dict[tuple[int, ...], Fraction]:  # noqa: ANN401 - as `checked` takes it
