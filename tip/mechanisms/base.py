@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from tip.mechanisms.estimates import Estimate
     from tip.mechanisms.spec import Spec
     from tip.privacy.events import Event
+    from tip.privacy.shuffling import Blanket
     from tip.randomness import Entropy, Stream
 
     Array = NDArray[Any]
@@ -231,6 +232,11 @@ class PureMechanism(Mechanism):
     @abstractmethod
     def ratio(self) -> Fraction:
         """The largest ratio of the probabilities of one report under two values, from the integers in use."""
+
+    @property
+    def worst_pair(self) -> Blanket | None:
+        """Its two most unlike laws over their blanket, for a shuffler's bound; None where not worked out."""
+        return None
 
     @property
     def identifying(self) -> str:

@@ -14,13 +14,14 @@ its level for a fixed population as well as for a random one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import sqrt
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import numpy as np
 
 from tip.errors import ConfigurationError
+from tip.privacy.checks import whole
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -95,6 +96,7 @@ class Estimate:
     `value`: float64, shares of the items `(k,)`, a mean `()` or `(d,)`: raw and unbiased unless `biased` says
     why not. `variance`: of the same shape, the exact formula with the estimate put in for the truth.
     `worst_variance`: the same formula at its worst truth. `reports` were counted, `refused` were not.
+    `reach`: the least and the most that one well-formed report can add to an entry of `totals`, where that is known.
     """
 
     value: Floats
@@ -104,6 +106,7 @@ class Estimate:
     refused: int = 0
     law: Law = field(default_factory=Normal, repr=False)
     biased: str = ""
+    reach: tuple[float, float] | None = None
 
     @property
     def totals(self) -> Floats:
@@ -115,12 +118,13 @@ class Estimate:
         """The standard deviation, from the plug-in variance."""
         return np.sqrt(np.maximum(self.variance, 0.0))
 
-    def interval(self, level: float = 0.95, *, correction: str = "none") -> tuple[Floats, Floats]:
+    def interval(self, level: float = 0.95, *, correction: str = "none", malicious: int = 0) -> tuple[Floats, Floats]:
         """A two-sided interval for each entry of `value`: `(low, high)`, float64 of its shape.
 
         `correction`: "none" (each interval alone covers at the level), "bonferroni" (all of them together,
         whatever their dependence) or "sidak" (together, if the entries are independent). Neither end is cut to the
-        possible range. Raises `ConfigurationError` for a biased estimate, which has no interval.
+        possible range. `malicious`: how many of the counted reports may be made up; the interval then covers the
+        share or mean of the honest agents, whatever the others sent, and is wider by what they can move. Raises `ConfigurationError` for a biased estimate, which has no interval.
         """
         if not isinstance(level, float) or not 0 < level < 1:
             raise ConfigurationError(f"a level lies between 0 and 1, not {level!r}")
@@ -132,7 +136,30 @@ class Estimate:
             )
         size = max(self.value.size, 1)
         alpha = {"none": 1 - level, "bonferroni": (1 - level) / size, "sidak": 1 - level ** (1 / size)}[correction]
-        return self.law.interval(self, alpha)
+        return self.law.interval(self, alpha) if not malicious else self._interval_of_the_honest(alpha, malicious)
+
+    def _interval_of_the_honest(self, alpha: float, malicious: int) -> tuple[Floats, Floats]:
+        """From the interval as if every made-up report pushed up, to that as if every one pushed down."""
+        whole("malicious", malicious, least=0)
+        if self.reach is None or malicious >= self.reports:
+            raise ConfigurationError(
+                f"there is no interval for {malicious} made-up reports among {self.reports}",
+                why="all of them may be made up" if self.reach else "what one report can add is not bounded here",
+            )
+        down, up = (self._without(malicious, pushed) for pushed in reversed(self.reach))
+        return down.law.interval(down, alpha)[0], up.law.interval(up, alpha)[1]
+
+    def _without(self, malicious: int, pushed: float) -> Estimate:
+        """The honest agents' estimate if each made-up report added `pushed` to the totals."""
+        n, rest = self.reports, self.reports - malicious
+        value = (self.totals - malicious * pushed) / rest
+        law = self.law
+        if isinstance(law, Counted):
+            supports = np.clip(np.rint(rest * (law.q + (law.p - law.q) * value)), 0, rest).astype(np.int64)
+            law = replace(law, supports=supports)
+        elif not isinstance(law, Normal):
+            law = Normal()
+        return replace(self, value=value, variance=self.variance * (n / rest), reports=rest, law=law)
 
 
 def _quantile(alpha: float) -> float:

@@ -76,6 +76,7 @@ class FrequencyOracle(PureMechanism):
             reports=n,
             refused=aggregate.refused,
             law=Counted(supports, p, q),
+            reach=(-q / (p - q), (1 - q) / (p - q)),
         )
 
     def variance(self, share: ArrayLike = 0.0, *, reports: int = 1) -> Floats | float:

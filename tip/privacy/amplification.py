@@ -1,10 +1,14 @@
-"""Amplification by sampling: to whom it may be credited (law 5).
+"""Amplification by sampling and by shuffling: to whom it may be credited (laws 5, 6).
 
 A sample that a coalition member can see hides nobody. So sampling is credited only against a
 coalition of which *no* member may learn who takes part (coordinator, network observer, any agent
 that is told part of the roster: in short, everybody but the world), only to Poisson samples drawn
 afresh and used for one release, and only under a relation with a proven dominating pair. Everybody
 else is charged per participation.
+
+A shuffler hides who sent which report, from a coalition that it is no part of, and only if nothing that
+survives it points to the sender: no name, arrival time or size, and nothing in the report itself, such as an
+answer to a seed that the collector assigned. How much it hides is computed in `tip.privacy.shuffling`.
 """
 
 from __future__ import annotations
@@ -14,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from tip.errors import ConfigurationError
 from tip.privacy.checks import whole
+from tip.privacy.coalitions import NETWORK
 from tip.privacy.events import PoissonSampled
 from tip.privacy.guarantees import Neighboring
 
@@ -56,3 +61,32 @@ def conditioned_rate(size: int, population: int, colluders: int) -> Fraction:
             f"a sample of {size} from {population} agents, {colluders} of them colluding, has no honest member to hide"
         )
     return min(Fraction(1), Fraction(size, population - colluders))
+
+
+def why_not_shuffled(coalition: Coalition, *, shuffler: str, identifying: str, releases: int) -> str:
+    """Empty if shuffling may be credited to this coalition; else the sentence that says why not (law 6).
+
+    `shuffler`: the party that mixes the reports, "" if there is none in the flow. `identifying`: what in a report
+    points to its sender (`Mechanism.identifying`). `releases`: how many reports of one agent are mixed.
+    """
+    whole("releases", releases, least=1)
+    if not shuffler:
+        return "no shuffler stands in the flow: who collects the reports sees who sent them"
+    if shuffler in coalition.parties:
+        return f'the shuffler {shuffler!r} is part of "{coalition.text}"'
+    if NETWORK in coalition.parties:
+        return f'"{coalition.text}" watches the lines, and nothing here proves that times and sizes say nothing'
+    if identifying:
+        return identifying
+    if releases > 1:
+        return f"one agent sends {releases} reports, and the bound is for one report of each agent"
+    return ""
+
+
+def honest_reports(minimum: int, colluders: int) -> int:
+    """The honest, non-colluding reports that are sure to be in a batch of at least `minimum`, the agent's own included.
+
+    Colluders and liars never drop out: they know or choose their reports, which hide nobody.
+    """
+    whole("minimum", minimum, least=1)
+    return max(1, minimum - whole("colluders", colluders, least=0))
