@@ -124,7 +124,8 @@ class Estimate:
         `correction`: "none" (each interval alone covers at the level), "bonferroni" (all of them together,
         whatever their dependence) or "sidak" (together, if the entries are independent). Neither end is cut to the
         possible range. `malicious`: how many of the counted reports may be made up; the interval then covers the
-        share or mean of the honest agents, whatever the others sent, and is wider by what they can move. Raises `ConfigurationError` for a biased estimate, which has no interval.
+        share or mean of the honest agents, whatever the others sent, and is wider by what they can move. Raises
+        `ConfigurationError` for a biased estimate, which has no interval.
         """
         if not isinstance(level, float) or not 0 < level < 1:
             raise ConfigurationError(f"a level lies between 0 and 1, not {level!r}")
