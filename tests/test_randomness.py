@@ -233,3 +233,16 @@ def test_permutation_is_one_and_every_place_is_equally_likely() -> None:
 def test_what_has_no_meaning_is_refused(call: object) -> None:
     with pytest.raises(ConfigurationError):
         call()  # type: ignore[operator] # each is a function of nothing
+
+
+def test_no_agents_and_no_words_are_ordinary_requests() -> None:
+    stream, nobody = Entropy.seeded(1).stream("x"), np.empty(0, dtype=np.int64)
+    assert stream.words(nobody, 3).shape == (0, 3)
+    assert stream.words(np.arange(3), 0).shape == (3, 0)
+    assert stream.below(5, nobody, 2).shape == (0, 2)
+
+
+def test_a_generator_for_simulations_repeats_itself_and_is_one_of_its_purpose() -> None:
+    source = Entropy.seeded(1)
+    first, again, other = (source.generator(name).integers(0, 1 << 62, 4).tolist() for name in ("a", "a", "b"))
+    assert first == again != other

@@ -161,7 +161,8 @@ class Stream:
             self._long_rows(agents, block, out)
         else:
             self._short_rows(agents, block, blocks, out)
-        return out[:-_BLOCK].view(np.dtype(dtype).newbyteorder("<")).reshape(len(agents), -1)[:, :count]
+        words = out[:-_BLOCK].view(np.dtype(dtype).newbyteorder("<"))
+        return words.reshape(len(agents), blocks * _BLOCK // size)[:, :count]
 
     def _short_rows(self, agents: Indices, block: int, blocks: int, out: NDArray[np.uint8]) -> None:
         """Rows of many agents: counters for as many as fit the cache, encrypted in one call."""
