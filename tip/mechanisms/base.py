@@ -138,6 +138,11 @@ class Mechanism(ABC):
         rows = _BLOCK_BYTES * 8 // max(self.report_bits, 1)
         return min(MOST_BLOCK, max(LEAST_BLOCK, rows // LEAST_BLOCK * LEAST_BLOCK))
 
+    @property
+    def tally_block(self) -> int:
+        """Reports that `aggregate` tallies at a time."""
+        return self.block
+
     def randomize(
         self,
         values: ArrayLike,
@@ -201,10 +206,10 @@ class Mechanism(ABC):
     def aggregate(self, reports: Reports) -> Aggregate:
         """The totals of the reports that are valid; the others are counted as refused."""
         screened = self.validate(reports)
-        kept = screened.accepted
-        totals = self.tally(kept.take(slice(0, self.block)))
-        for first in range(self.block, len(kept), self.block):
-            totals += self.tally(kept.take(slice(first, first + self.block)))
+        kept, block = screened.accepted, self.tally_block
+        totals = self.tally(kept.take(slice(0, block)))
+        for first in range(block, len(kept), block):
+            totals += self.tally(kept.take(slice(first, first + block)))
         return Aggregate(self.spec.digest, len(kept), len(screened.refused), totals)
 
     def _same(self, digest: bytes, what: str) -> None:

@@ -6,7 +6,7 @@ other k - 1 items. So p = T / 2^64 and q = (1 - p) / (k - 1), exactly. The likel
 
     T = the greatest whole number with T (k - 1) <= L (2^64 - T),  L a lower bound of e^epsilon,
 
-which rounds p down.
+which rounds p down. The *binary* one answers yes or no: the same with k = 2 and one word a report.
 """
 
 from __future__ import annotations
@@ -14,21 +14,23 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from fractions import Fraction
 from math import sqrt
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from tip.mechanisms.aggregates import Aggregate
 from tip.mechanisms.base import MOST_LISTED, Influence
 from tip.mechanisms.columns import Column, Integers
+from tip.mechanisms.estimates import Counted, Estimate
 from tip.mechanisms.frequency import (
     FrequencyOracle,
     checked_categories,
     checked_counts,
+    checked_items,
     tallied,
 )
 from tip.mechanisms.spec import Spec
-from tip.mechanisms.thresholds import WORD, below, checked_epsilon, exp_down, heads
+from tip.mechanisms.thresholds import WORD, below, checked_epsilon, exp_down, heads, words_down
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
     from tip.randomness import Entropy, Stream
 
     Indices = NDArray[np.int64]
+
+TALLY_BLOCK: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,11 @@ class GeneralizedRandomizedResponse(FrequencyOracle):
     def layout(self) -> tuple[Column, ...]:
         """One item."""
         return (Integers("item", high=self.categories),)
+
+    @property
+    def tally_block(self) -> int:
+        """A million reports: counting has no intermediate arrays that must fit the cache."""
+        return TALLY_BLOCK
 
     @property
     def p(self) -> Fraction:
@@ -121,3 +130,101 @@ class GeneralizedRandomizedResponse(FrequencyOracle):
         blurred = generator.binomial(held, float(self.blanket))
         uniform = generator.multinomial(blurred.sum(), np.full(self.categories, 1 / self.categories))
         return Aggregate(self.spec.digest, int(held.sum()), 0, (held - blurred + uniform).astype(np.int64))
+
+
+@dataclass(frozen=True, slots=True)
+class BinaryRandomizedResponse(FrequencyOracle):
+    """Yes or no, told truly with probability p, else the contrary (Warner 1965); see the top of the file.
+
+    `epsilon`: the most that one report may cost, in [1e-6, 40]. Answers are booleans, or the numbers 0 and 1.
+    `estimate` has both shares, of "no" and of "yes"; `share_of_yes` has one number.
+    """
+
+    epsilon: Fraction | float
+    categories: int = field(init=False, repr=False, compare=False, default=2)
+    _keep: int = field(init=False, repr=False, compare=False)  # T
+
+    def __post_init__(self) -> None:
+        bound = exp_down(checked_epsilon(self.epsilon))
+        object.__setattr__(self, "_keep", words_down(bound / (bound + 1)))
+
+    @property
+    def spec(self) -> Spec:
+        """Name and the threshold."""
+        return Spec("binary-randomized-response", 1, (("keep", self._keep),))
+
+    @property
+    def layout(self) -> tuple[Column, ...]:
+        """One bit."""
+        return (Integers("answer", high=2),)
+
+    @property
+    def tally_block(self) -> int:
+        """As for more categories."""
+        return TALLY_BLOCK
+
+    @property
+    def p(self) -> Fraction:
+        """T / 2^64."""
+        return Fraction(self._keep, WORD)
+
+    @property
+    def q(self) -> Fraction:
+        """1 - p."""
+        return 1 - self.p
+
+    @property
+    def ratio(self) -> Fraction:
+        """P / (1 - p)."""
+        return self.p / self.q
+
+    @property
+    def blanket(self) -> Fraction:
+        """2 (1 - p)."""
+        return 2 * self.q
+
+    def law(self, value: int) -> dict[tuple[int, ...], Fraction]:
+        """The truth with probability p."""
+        return {(answer,): self.p if answer == value else self.q for answer in (0, 1)}
+
+    def checked(self, values: ArrayLike) -> NDArray[Any]:
+        """Answers as int64 `(n,)`; raises `DataError` that names the first bad row, not its value."""
+        array = np.asarray(values)
+        return checked_items(array.view(np.uint8) if array.dtype == np.bool_ else array, 2)
+
+    def draw(self, values: NDArray[Any], stream: Stream, agents: Indices) -> tuple[NDArray[Any], ...]:
+        """Word 0 decides whether the truth is told."""
+        return (values ^ ~heads(stream.words(agents, 1)[:, 0], self._keep),)
+
+    def tally(self, reports: Reports) -> Indices:
+        """How many said no, and how many said yes."""
+        yes = np.count_nonzero(reports["answer"])
+        return np.array([len(reports) - yes, yes], dtype=np.int64)
+
+    def supports(self, aggregate: Aggregate) -> Indices:
+        """A report supports the answer that it gives."""
+        return aggregate.totals
+
+    def share_of_yes(self, aggregate: Aggregate) -> Estimate:
+        """The share of those who would truly say yes: `estimate`'s second entry, as single numbers of shape `()`."""
+        both = self.estimate(aggregate)
+        return Estimate(
+            value=both.value[1],
+            variance=both.variance[1],
+            worst_variance=both.worst_variance,
+            reports=both.reports,
+            refused=both.refused,
+            law=Counted(self.supports(aggregate)[1], float(self.p), float(self.q)),
+        )
+
+    def max_influence(self) -> Influence:
+        """One report adds p/(p - q) to one answer and takes q/(p - q) from the other."""
+        p, q = float(self.p), float(self.q)
+        return Influence(p / (p - q), sqrt(p * p + q * q) / (p - q))
+
+    def simulate(self, counts: ArrayLike, *, entropy: Entropy) -> Aggregate:
+        """The exact joint law, from the numbers of agents who hold no and yes."""
+        no, yes = checked_counts(counts, 2)
+        generator = entropy.generator(f"simulate {self.spec.name}")
+        said = int(generator.binomial(yes, float(self.p)) + generator.binomial(no, float(self.q)))
+        return Aggregate(self.spec.digest, int(no + yes), 0, np.array([no + yes - said, said], dtype=np.int64))

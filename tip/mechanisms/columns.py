@@ -78,7 +78,8 @@ class Integers:
     def pack(self, values: Array) -> NDArray[np.uint8]:
         """The values as bytes, the last byte filled with zeros."""
         if self.low:
-            values = values - np.int64(self.low)
+            kind = np.int64 if self.low < 0 else np.uint64  # never both: NumPy would make floats of them
+            values = values.astype(kind) - kind(self.low)
         return _pack(values.reshape(-1).astype(np.uint64), self.bits)
 
     def unpack(self, data: NDArray[np.uint8], rows: int) -> Array:

@@ -152,5 +152,17 @@ def checked_categories(categories: object) -> int:
 
 
 def tallied(values: NDArray[Any], length: int) -> Indices:
-    """How often each of 0 .. length - 1 occurs, int64."""
-    return np.bincount(values, minlength=length).astype(np.int64, copy=False)
+    """How often each of 0 .. length - 1 occurs, int64; `values` `(n,)` lie there.
+
+    Many bytes are counted in pairs, 65,536 bins for two of them at once: half as many steps.
+    """
+    if values.dtype != np.uint8 or len(values) < _PAIRS or not values.flags.c_contiguous:
+        return np.bincount(values, minlength=length).astype(np.int64, copy=False)
+    even = len(values) // 2 * 2
+    pairs = np.bincount(values[:even].view(np.uint16), minlength=1 << 16).reshape(256, 256)
+    rest = np.bincount(values[even:], minlength=length)
+    both: Indices = pairs.sum(axis=0) + pairs.sum(axis=1)
+    return both[:length] + rest
+
+
+_PAIRS = 1 << 16  # values from which on the many bins pay
