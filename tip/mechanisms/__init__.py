@@ -9,28 +9,118 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tip.mechanisms.additive import LocalGaussian, LocalLaplace, RoundedGaussian
     from tip.mechanisms.aggregates import Aggregate
-    from tip.mechanisms.categorical import GeneralizedRandomizedResponse
+    from tip.mechanisms.attributes_mean import SampledMeans
+    from tip.mechanisms.base import Influence
+    from tip.mechanisms.bitflip import BitFlip
+    from tip.mechanisms.categorical import BinaryRandomizedResponse, GeneralizedRandomizedResponse
+    from tip.mechanisms.choosing import Auto
+    from tip.mechanisms.cohorts import CohortLocalHashing, cohorts_for
     from tip.mechanisms.distributed import DistributedGaussian, honest_shares
+    from tip.mechanisms.distribution import SquareWave
     from tip.mechanisms.estimates import Estimate
+    from tip.mechanisms.hadamard import HadamardResponse
+    from tip.mechanisms.hashing import LocalHashing
+    from tip.mechanisms.heavy_hitters import PrefixExtendingMethod, keys_of, texts_of
+    from tip.mechanisms.location import PlanarLaplace
+    from tip.mechanisms.loloha import LongitudinalHashing
+    from tip.mechanisms.longitudinal import LongitudinalUnary
+    from tip.mechanisms.memory import Memory
+    from tip.mechanisms.numeric import Duchi
+    from tip.mechanisms.piecewise import Hybrid, Piecewise
+    from tip.mechanisms.polar import PolarLaplace
+    from tip.mechanisms.pool import NoisePool
+    from tip.mechanisms.postprocessing import normalize
+    from tip.mechanisms.projective import ProjectiveGeometryResponse
+    from tip.mechanisms.ranges import Hierarchical
     from tip.mechanisms.reports import Reports
+    from tip.mechanisms.shuffled import shuffled
+    from tip.mechanisms.subset import SubsetSelection
+    from tip.mechanisms.unary import OptimizedUnaryEncoding, SymmetricUnaryEncoding, UnaryEncoding
 
 __all__ = [
     "Aggregate",
+    "Auto",
+    "BinaryRandomizedResponse",
+    "BitFlip",
+    "CohortLocalHashing",
     "DistributedGaussian",
+    "Duchi",
     "Estimate",
     "GeneralizedRandomizedResponse",
+    "HadamardResponse",
+    "Hierarchical",
+    "Hybrid",
+    "Influence",
+    "LocalGaussian",
+    "LocalHashing",
+    "LocalLaplace",
+    "LongitudinalHashing",
+    "LongitudinalUnary",
+    "Memory",
+    "NoisePool",
+    "OptimizedUnaryEncoding",
+    "Piecewise",
+    "PlanarLaplace",
+    "PolarLaplace",
+    "PrefixExtendingMethod",
+    "ProjectiveGeometryResponse",
     "Reports",
+    "RoundedGaussian",
+    "SampledMeans",
+    "SquareWave",
+    "SubsetSelection",
+    "SymmetricUnaryEncoding",
+    "UnaryEncoding",
+    "cohorts_for",
     "honest_shares",
+    "keys_of",
+    "normalize",
+    "shuffled",
+    "texts_of",
 ]
 
 _HOMES = {
     "Aggregate": "aggregates",
+    "Auto": "choosing",
+    "BinaryRandomizedResponse": "categorical",
+    "BitFlip": "bitflip",
+    "CohortLocalHashing": "cohorts",
     "DistributedGaussian": "distributed",
+    "Duchi": "numeric",
     "Estimate": "estimates",
     "GeneralizedRandomizedResponse": "categorical",
+    "HadamardResponse": "hadamard",
+    "Hierarchical": "ranges",
+    "Hybrid": "piecewise",
+    "Influence": "base",
+    "LocalGaussian": "additive",
+    "LocalHashing": "hashing",
+    "LocalLaplace": "additive",
+    "LongitudinalHashing": "loloha",
+    "LongitudinalUnary": "longitudinal",
+    "Memory": "memory",
+    "NoisePool": "pool",
+    "OptimizedUnaryEncoding": "unary",
+    "Piecewise": "piecewise",
+    "PlanarLaplace": "location",
+    "PolarLaplace": "polar",
+    "PrefixExtendingMethod": "heavy_hitters",
+    "ProjectiveGeometryResponse": "projective",
     "Reports": "reports",
+    "RoundedGaussian": "additive",
+    "SampledMeans": "attributes_mean",
+    "SquareWave": "distribution",
+    "SubsetSelection": "subset",
+    "SymmetricUnaryEncoding": "unary",
+    "UnaryEncoding": "unary",
+    "cohorts_for": "cohorts",
     "honest_shares": "distributed",
+    "keys_of": "heavy_hitters",
+    "normalize": "postprocessing",
+    "shuffled": "shuffled",
+    "texts_of": "heavy_hitters",
 }
 
 
