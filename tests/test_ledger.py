@@ -215,6 +215,9 @@ def test_what_is_no_ledger_is_told(tmp_path: Path) -> None:
             np.arange(5000), at(1).repeat(5000), ENOUGH
         )
     content = whole.read_bytes()
+    for place in range(content.index(b"CREATE"), content.index(b"CREATE") + 60):
+        path.write_bytes(content[:place] + b"\xff" + content[place + 1 :])
+        refused(path, "is damaged|is no ledger|cannot be used")
     for damaged in (content[: len(content) // 2], content[:8192] + b"\0" * 8192 + content[16384:]):
         path.write_bytes(damaged)
         refused(path, "is damaged|is no ledger")

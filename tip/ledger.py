@@ -344,6 +344,8 @@ def _told(path: Path) -> Iterator[None]:
     except sqlite3.Error as error:
         name = getattr(error, "sqlite_errorname", "")
         raise _fault(path, next((known for known in _FAULTS if name.startswith(known)), ""), str(error)) from error
+    except UnicodeDecodeError as error:  # SQLite quotes what it cannot read, and that need not be text
+        raise _fault(path, "SQLITE_CORRUPT") from error
 
 
 def _fault(path: Path, name: str, why: str = "") -> ConfigurationError:

@@ -9,7 +9,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tip.errors import ConfigurationError
@@ -103,6 +103,7 @@ def test_check_numbers() -> None:
     assert published == pytest.approx([0.0726, 0.186, 0.535], abs=5e-4)
 
 
+@settings(max_examples=25)
 @given(st.floats(0.1, 6), st.integers(2, 10**6), st.floats(1e-9, 1e-2))
 def test_never_above_one_report_and_below_the_published_form(epsilon: float, n: int, delta: float) -> None:
     ratio = Fraction(math.exp(epsilon)).limit_denominator(10**6)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from tip.mechanisms.loloha import LongitudinalHashing
     from tip.mechanisms.longitudinal import LongitudinalUnary
     from tip.mechanisms.memory import Memory
+    from tip.mechanisms.mixing import shuffled
     from tip.mechanisms.numeric import Duchi
     from tip.mechanisms.piecewise import Hybrid, Piecewise
     from tip.mechanisms.polar import PolarLaplace
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from tip.mechanisms.projective import ProjectiveGeometryResponse
     from tip.mechanisms.ranges import Hierarchical
     from tip.mechanisms.reports import Reports
-    from tip.mechanisms.shuffled import shuffled
     from tip.mechanisms.subset import SubsetSelection
     from tip.mechanisms.unary import OptimizedUnaryEncoding, SymmetricUnaryEncoding, UnaryEncoding
 
@@ -119,7 +119,7 @@ _HOMES = {
     "honest_shares": "distributed",
     "keys_of": "heavy_hitters",
     "normalize": "postprocessing",
-    "shuffled": "shuffled",
+    "shuffled": "mixing",
     "texts_of": "heavy_hitters",
 }
 

@@ -31,6 +31,7 @@ from tip.mechanisms.frequency import (
 )
 from tip.mechanisms.spec import Spec
 from tip.mechanisms.thresholds import WORD, below, checked_epsilon, exp_down, heads, words_down
+from tip.privacy.shuffling import Blanket
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -94,6 +95,11 @@ class GeneralizedRandomizedResponse(FrequencyOracle):
         """K q: every item has at least the probability q."""
         return self.categories * self.q
 
+    @property
+    def worst_pair(self) -> Blanket:
+        """Any two items: reports have one density inside the set of the own item, and one outside."""
+        return Blanket.of_two_levels(self.p, self.q, self.blanket)
+
     def law(self, value: int) -> dict[tuple[int, ...], Fraction]:
         """The truth with probability p, each other item with probability q."""
         if self.categories > MOST_LISTED:
@@ -117,6 +123,9 @@ class GeneralizedRandomizedResponse(FrequencyOracle):
     def supports(self, aggregate: Aggregate) -> Indices:
         """A report supports the item that it names."""
         return aggregate.totals
+
+    def _support(self, reports: Reports, items: Indices) -> NDArray[np.bool_]:
+        return np.equal(reports["item"][:, None], items)
 
     def max_influence(self) -> Influence:
         """One report names one item: (1 - q)/(p - q) there, and at most q/(p - q) at each of the others."""
@@ -183,6 +192,11 @@ class BinaryRandomizedResponse(FrequencyOracle):
         """2 (1 - p)."""
         return 2 * self.q
 
+    @property
+    def worst_pair(self) -> Blanket:
+        """The two answers."""
+        return Blanket.of_two_levels(self.p, self.q, self.blanket)
+
     def law(self, value: int) -> dict[tuple[int, ...], Fraction]:
         """The truth with probability p."""
         return {(answer,): self.p if answer == value else self.q for answer in (0, 1)}
@@ -204,6 +218,9 @@ class BinaryRandomizedResponse(FrequencyOracle):
     def supports(self, aggregate: Aggregate) -> Indices:
         """A report supports the answer that it gives."""
         return aggregate.totals
+
+    def _support(self, reports: Reports, items: Indices) -> NDArray[np.bool_]:
+        return np.equal(reports["answer"][:, None], items)
 
     def share_of_yes(self, aggregate: Aggregate) -> Estimate:
         """The share of those who would truly say yes: `estimate`'s second entry, as single numbers of shape `()`."""

@@ -155,6 +155,11 @@ class CohortLocalHashing(FrequencyOracle):
             supports[items] += np.take_along_axis(aggregate.totals[rows], table.astype(np.intp), axis=1).sum(axis=0)
         return supports
 
+    def _support(self, reports: Reports, items: Indices) -> NDArray[np.bool_]:
+        cohorts = np.repeat(reports["cohort"].astype(np.int64), len(items))
+        hashes = self.hashes(cohorts, np.tile(items, len(reports))).reshape(len(reports), len(items))
+        return np.equal(hashes, reports["answer"][:, None])
+
     def estimate(self, aggregate: Aggregate) -> Estimate:
         """Each item's share, raw; its variance has the shares' squares, estimated without bias, put in."""
         n = self._counted(aggregate)

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
+    from tip.mechanisms.reports import Reports
     from tip.randomness import Entropy
 
     Indices = NDArray[np.int64]
@@ -87,6 +88,19 @@ class FrequencyOracle(PureMechanism):
         p, q = float(self.p), float(self.q)
         noise = (f * p * (1 - p) + (1 - f) * q * (1 - q)) / float(self.p - self.q) ** 2
         return noise / whole("reports", reports, least=1)
+
+    def support(self, reports: Reports, items: ArrayLike) -> NDArray[np.bool_]:
+        """Which report supports which of these items, `(n, len(items))` bool: n m steps, for a closer look at few.
+
+        Reports out of range are not refused here: their rows mean nothing. Raises `ConfigurationError` for another
+        mechanism's reports, and where single reports do not tell (they then have no such form).
+        """
+        self._same(reports.digest, "reports")
+        return self._support(reports, checked_items(items, self.categories))
+
+    def _support(self, reports: Reports, items: Indices) -> NDArray[np.bool_]:
+        del reports, items
+        raise ConfigurationError(f"{self.spec.name} does not say which items a single report supports")
 
     def max_influence(self) -> Influence:
         """(1 - q)/(p - q) on one item; and on all of them together, if a report could support every item.

@@ -200,6 +200,16 @@ class HadamardResponse(FrequencyOracle):
             step *= 2
         return np.ascontiguousarray(spectrum[:, 1:].T).reshape(-1)[: self.categories]
 
+    def _support(self, reports: Reports, items: Indices) -> NDArray[np.bool_]:
+        """The report lies in the item's own half (score +1); one in the rest of its block scores -1."""
+        blocks, rows = np.divmod(reports["row"].astype(np.int64)[:, None], self._rows)
+        odd = rows & (items // self._blocks + 1)
+        shift = 32
+        while shift:
+            odd ^= odd >> shift
+            shift //= 2
+        return (blocks == items % self._blocks) & (odd & 1 == 0)
+
     def _in_block(self, aggregate: Aggregate) -> Indices:
         """How many reports fell into each item's block, `(k,)`."""
         blocks = aggregate.totals.reshape(self._blocks, self._rows).sum(axis=1)

@@ -37,6 +37,7 @@ from tip.mechanisms.frequency import FrequencyOracle, checked_categories, checke
 from tip.mechanisms.spec import Spec
 from tip.mechanisms.thresholds import WORD, checked_epsilon, exp_down, heads
 from tip.privacy.checks import whole
+from tip.privacy.shuffling import Blanket
 from tip.randomness import SYSTEM, Entropy
 
 if TYPE_CHECKING:
@@ -175,6 +176,11 @@ class LocalHashing(FrequencyOracle):
         return self.blur.values * self.blur.other
 
     @property
+    def worst_pair(self) -> Blanket:
+        """Any two items: reports have one density inside the set of the own item, and one outside."""
+        return Blanket.of_two_levels(self.p, self.q, self.blanket)
+
+    @property
     def identifying(self) -> str:
         """Server-assigned seeds point to the sender."""
         if not self.assigned:
@@ -252,6 +258,10 @@ class LocalHashing(FrequencyOracle):
     def supports(self, aggregate: Aggregate) -> Indices:
         """The totals."""
         return aggregate.totals
+
+    def _support(self, reports: Reports, items: Indices) -> NDArray[np.bool_]:
+        known = self.seeds_of(reports.ids) if self.assigned and reports.ids is not None else reports["seed"]
+        return np.equal(self.family.hash(known[:, None], items), reports["answer"][:, None])
 
     def supports_of(self, reports: Reports, items: ArrayLike) -> Indices:
         """How many valid reports support each of these items, `(len(items),)` int64."""

@@ -38,6 +38,7 @@ from tip.mechanisms.geometry import LEAST_TALLY, difference_set, points, prime_p
 from tip.mechanisms.spec import Spec
 from tip.mechanisms.thresholds import WORD, below, checked_epsilon, exp_down, heads
 from tip.privacy.checks import whole
+from tip.privacy.shuffling import Blanket
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -142,6 +143,11 @@ class ProjectiveGeometryResponse(FrequencyOracle):
         """K times the probability of a point outside: no point lies in all hyperplanes, since k exceeds cs."""
         return self.size * (1 - self.p) / (self.size - self.inside)
 
+    @property
+    def worst_pair(self) -> Blanket:
+        """Any two items: reports have one density inside the set of the own item, and one outside."""
+        return Blanket.of_two_levels(self.p, self.q, self.blanket)
+
     def law(self, value: int) -> dict[tuple[int, ...], Fraction]:
         """The probability p shared by the points of the hyperplane, the rest by the others."""
         if self.size > MOST_LISTED:
@@ -185,6 +191,11 @@ class ProjectiveGeometryResponse(FrequencyOracle):
     def supports(self, aggregate: Aggregate) -> Indices:
         """The number of reports in each item's hyperplane, by one exact correlation."""
         return translates(aggregate.totals, self._members, self.categories)
+
+    def _support(self, reports: Reports, items: Indices) -> NDArray[np.bool_]:
+        member = np.zeros(self.size, dtype=np.bool_)
+        member[self._members] = True
+        return member[(reports["point"].astype(np.int64)[:, None] - items) % self.size]
 
     def max_influence(self) -> Influence:
         """A point lies in cs hyperplanes: (1 - q)/(p - q) there, and at most q/(p - q) for each of the others."""

@@ -80,7 +80,10 @@ class Reports:
 
     def with_ids(self, ids: Array) -> Reports:
         """The same reports, each with the id of who sends it."""
-        return Reports(self.digest, self.layout, self.columns, np.asarray(ids).astype(np.uint64, casting="same_kind"))
+        given = np.asarray(ids)
+        if given.dtype.kind not in "iu" or (given.size and int(given.min()) < 0):
+            raise ConfigurationError("ids are whole numbers in [0, 2^64)")
+        return Reports(self.digest, self.layout, self.columns, given.astype(np.uint64))
 
     @staticmethod
     def joined(parts: Sequence[Reports]) -> Reports:

@@ -34,6 +34,7 @@ from tip.mechanisms.frequency import FrequencyOracle, checked_categories, tallie
 from tip.mechanisms.spec import Spec
 from tip.mechanisms.thresholds import WORD, checked_epsilon, exp_down, heads
 from tip.privacy.checks import whole
+from tip.privacy.shuffling import Blanket
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -109,6 +110,11 @@ class SubsetSelection(FrequencyOracle):
     def blanket(self) -> Fraction:
         """Every set has at least the probability (1 - p) / C(k-1, w): together (1 - p) k / (k - w)."""
         return (1 - self.p) * self.categories / (self.categories - self._size)
+
+    @property
+    def worst_pair(self) -> Blanket:
+        """Any two items: reports have one density inside the set of the own item, and one outside."""
+        return Blanket.of_two_levels(self.p, self.q, self.blanket)
 
     @property
     def block(self) -> int:
@@ -187,6 +193,12 @@ class SubsetSelection(FrequencyOracle):
     def supports(self, aggregate: Aggregate) -> Indices:
         """A report supports the items that it names."""
         return aggregate.totals
+
+    def _support(self, reports: Reports, items: Indices) -> NDArray[np.bool_]:
+        if isinstance(self.layout[0], Bits):
+            return (reports["bits"][:, items >> 3] >> (items & 7).astype(np.uint8) & 1).astype(np.bool_)
+        first = np.arange(len(reports))[:, None] * self.categories
+        return np.isin(first + items, first + reports["items"])
 
     def max_influence(self) -> Influence:
         """One report names w items, whoever made it up: (1 - q)/(p - q) at each, q/(p - q) less at the others."""

@@ -129,6 +129,10 @@ class UnaryMechanism(FrequencyOracle):
         """A report supports the items whose bits are set."""
         return aggregate.totals
 
+    def _support(self, reports: Reports, items: Indices) -> NDArray[np.bool_]:
+        chosen: NDArray[np.bool_] = (reports["bits"][:, items >> 3] >> (items & 7).astype(np.uint8) & 1).view(np.bool_)
+        return chosen
+
     def ones_range(self, alpha: float) -> tuple[int, int]:
         """The least and the greatest number of ones that pass: an honest report fails with probability <= alpha.
 

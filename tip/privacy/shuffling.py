@@ -235,6 +235,19 @@ class Blanket:
         if any(min(k.first, k.second) < self.gamma for k in self.kinds):
             raise ConfigurationError("both laws contain the blanket: their densities are at least gamma")
 
+    @classmethod
+    def of_two_levels(cls, p: Fraction, q: Fraction, gamma: Fraction) -> Blanket:
+        """The blanket of a frequency oracle whose reports have one density inside a set S(x) and one outside.
+
+        All items alike: S(x) has the share a of omega and S(x), S(x') have the share b in common. Since gamma is
+        the density outside, 1 - p = gamma (1 - a); since p = h a inside, q = h b + gamma (a - b).
+        """
+        a = 1 - (1 - p) / gamma
+        high = p / a
+        b = (q - gamma * a) / (high - gamma)
+        inside, outside = Kind(a - b, high, gamma), Kind(a - b, gamma, high)
+        return cls(gamma, (Kind(b, high, high), inside, outside, Kind(1 - 2 * a + b, gamma, gamma)))
+
     @property
     def ratio(self) -> Fraction:
         """The largest ratio between the two laws."""
