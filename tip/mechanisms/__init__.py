@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tip.mechanisms.distributed import DistributedGaussian, honest_shares
     from tip.mechanisms.distribution import SquareWave
     from tip.mechanisms.estimates import Estimate
+    from tip.mechanisms.gaussian_vectors import GridGaussianVectors, RealGaussianVectors
     from tip.mechanisms.hadamard import HadamardResponse
     from tip.mechanisms.hashing import LocalHashing
     from tip.mechanisms.heavy_hitters import PrefixExtendingMethod, keys_of, texts_of
@@ -33,13 +34,18 @@ if TYPE_CHECKING:
     from tip.mechanisms.polar import PolarLaplace
     from tip.mechanisms.pool import NoisePool
     from tip.mechanisms.postprocessing import normalize
+    from tip.mechanisms.privunit import PrivUnit, PrivUnitG, PrivUnitSubset
+    from tip.mechanisms.projected import ProjUnit
     from tip.mechanisms.projective import ProjectiveGeometryResponse
+    from tip.mechanisms.quantized_vectors import SQKR
     from tip.mechanisms.ranges import Hierarchical
     from tip.mechanisms.reports import Reports
     from tip.mechanisms.subset import SubsetSelection
     from tip.mechanisms.unary import OptimizedUnaryEncoding, SymmetricUnaryEncoding, UnaryEncoding
+    from tip.mechanisms.vectors import L2BallDuchi
 
 __all__ = [
+    "SQKR",
     "Aggregate",
     "Auto",
     "BinaryRandomizedResponse",
@@ -49,10 +55,12 @@ __all__ = [
     "Duchi",
     "Estimate",
     "GeneralizedRandomizedResponse",
+    "GridGaussianVectors",
     "HadamardResponse",
     "Hierarchical",
     "Hybrid",
     "Influence",
+    "L2BallDuchi",
     "LocalGaussian",
     "LocalHashing",
     "LocalLaplace",
@@ -65,7 +73,12 @@ __all__ = [
     "PlanarLaplace",
     "PolarLaplace",
     "PrefixExtendingMethod",
+    "PrivUnit",
+    "PrivUnitG",
+    "PrivUnitSubset",
+    "ProjUnit",
     "ProjectiveGeometryResponse",
+    "RealGaussianVectors",
     "Reports",
     "RoundedGaussian",
     "SampledMeans",
@@ -91,10 +104,12 @@ _HOMES = {
     "Duchi": "numeric",
     "Estimate": "estimates",
     "GeneralizedRandomizedResponse": "categorical",
+    "GridGaussianVectors": "gaussian_vectors",
     "HadamardResponse": "hadamard",
     "Hierarchical": "ranges",
     "Hybrid": "piecewise",
     "Influence": "base",
+    "L2BallDuchi": "vectors",
     "LocalGaussian": "additive",
     "LocalHashing": "hashing",
     "LocalLaplace": "additive",
@@ -107,9 +122,15 @@ _HOMES = {
     "PlanarLaplace": "location",
     "PolarLaplace": "polar",
     "PrefixExtendingMethod": "heavy_hitters",
+    "PrivUnit": "privunit",
+    "PrivUnitG": "privunit",
+    "PrivUnitSubset": "privunit",
+    "ProjUnit": "projected",
     "ProjectiveGeometryResponse": "projective",
+    "RealGaussianVectors": "gaussian_vectors",
     "Reports": "reports",
     "RoundedGaussian": "additive",
+    "SQKR": "quantized_vectors",
     "SampledMeans": "attributes_mean",
     "SquareWave": "distribution",
     "SubsetSelection": "subset",
