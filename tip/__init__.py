@@ -7,6 +7,9 @@ data; each figure comes with what it promises, to whom, against whom, and why.
     print(tip.in_words(plan, audience="participant"))    # before anything runs
     run = tip.simulate(plan)                             # run.metrics["auc"], run.folder / "report.html"
 
+    question = tip.QuestionPlan.read("examples/question.toml")
+    answer = tip.simulate(question)                      # answer.estimate.value, answer.estimate.interval(0.95)
+
 Names are imported when they are first used, so `import tip` costs next to nothing.
 """
 
@@ -19,11 +22,11 @@ if TYPE_CHECKING:
     from tip import mechanisms
     from tip.data import Population
     from tip.errors import TipError
-    from tip.plan import Plan, Requirement
+    from tip.plan import Plan, QuestionPlan, Requirement, read_plan
     from tip.plan.explaining import guarantees, in_words
     from tip.privacy import Coalition, Guarantee
     from tip.randomness import Entropy
-    from tip.simulation import Run, simulate
+    from tip.simulation import QuestionRun, Run, simulate
 
 __version__ = "0.1.0"
 
@@ -33,12 +36,15 @@ __all__ = [
     "Guarantee",
     "Plan",
     "Population",
+    "QuestionPlan",
+    "QuestionRun",
     "Requirement",
     "Run",
     "TipError",
     "guarantees",
     "in_words",
     "mechanisms",
+    "read_plan",
     "simulate",
 ]
 
@@ -48,11 +54,14 @@ _HOMES = {
     "Guarantee": "tip.privacy",
     "Plan": "tip.plan",
     "Population": "tip.data",
+    "QuestionPlan": "tip.plan",
+    "QuestionRun": "tip.simulation",
     "Requirement": "tip.plan",
     "Run": "tip.simulation",
     "TipError": "tip.errors",
     "guarantees": "tip.plan.explaining",
     "in_words": "tip.plan.explaining",
+    "read_plan": "tip.plan",
     "simulate": "tip.simulation",
 }
 

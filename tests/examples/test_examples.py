@@ -10,8 +10,23 @@ from pathlib import Path
 import pytest
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-SCRIPTS = ["lying_party.py", "noise_in_shares.py"]
+SCRIPTS = [
+    "heavy_hitters.py",
+    "histogram.py",
+    "local_mean.py",
+    "local_vectors.py",
+    "location_demand.py",
+    "lying_party.py",
+    "noise_in_shares.py",
+    "poisoned_histogram.py",
+]
 SAYS = {
+    "heavy_hitters.py": ["'the'", "Too high on average"],
+    "histogram.py": ["for 100,000 reports", "of the intervals hold the truth"],
+    "local_mean.py": ["Duchi", "Piecewise", "Hybrid", "one liar moves the mean by"],
+    "local_vectors.py": ["priv-unit-subset      proven", "priv-unit-g           idealized"],
+    "location_demand.py": ["estimated demand (biased)", "epsilon 0.0040 per meter"],
+    "poisoned_histogram.py": [],
     "lying_party.py": [
         "sum [10, 100] of agents [1, 2, 3, 4]",
         "sum [8, 80] of agents [1, 3, 4]",
@@ -66,3 +81,20 @@ def test_the_made_up_people_fit_the_plan(monkeypatch: pytest.MonkeyPatch, tmp_pa
     assert run.rounds_done == 3
     assert run.baseline is not None
     assert 0.7 < run.baseline["auc"] < 0.9
+
+
+@pytest.mark.parametrize("engine", ["vectorized", "machines"])
+def test_the_question_is_answered_and_hides_who_said_what(tmp_path: Path, engine: str) -> None:
+    import tip  # noqa: PLC0415 - as a user of the example would
+
+    plan = tip.QuestionPlan.read(EXAMPLES / "question.toml").replace(f"engine={engine}")
+    run = tip.simulate(plan, folder=tmp_path / "run")
+    low, high = run.estimate.interval(0.95)
+    assert run.answer.asked == 5018
+    assert run.baseline is not None
+    assert all(low[i] < run.baseline[item] < high[i] for i, item in enumerate(run.items))
+    assert run.guarantees[0].at_most(1.0, 0.0)
+    assert round(run.metrics["Yes"], 4) == 0.1408
+    page = (run.folder / "report.html").read_text()
+    for words in ("Have you ever used", "randomized report", "factor of 2.72", "evaluation only"):
+        assert words in page

@@ -64,7 +64,6 @@ def test_what_can_hold_is_accepted(settings: tuple[str, ...]) -> None:
 
 REFUSED = [
     (("format=2",), "format = 2 is not known", "format = 1"),
-    (("task.kind=histogram",), 'task.kind = "histogram" does not exist yet', '"train"'),
     (("protocol.kind=masking",), 'protocol.kind = "masking" does not exist yet', '"clear" or "ideal"'),
     (("protocol.kind=gopa",), 'protocol.kind = "gopa" does not exist yet', '"clear" or "ideal"'),
     (("protocol.kind=local",), 'protocol.kind = "local" does not exist yet', '"clear" or "ideal"'),

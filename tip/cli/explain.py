@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Final
 
 from rich.text import Text
 
-from tip.cli.printing import plain, print_object, results, sentences, title
-from tip.cli.run import chosen_plan, promises
+from tip.cli.printing import plain, print_object, promises, results, sentences, title
+from tip.cli.question import tell_mechanism
+from tip.cli.run import chosen_plan
 from tip.explain.words import FALSE_ALARMS, beyond_words, rounded_up
-from tip.plan import Plan
+from tip.plan import Plan, QuestionPlan
+from tip.plan.explaining import ExplainedQuestion
 from tip.plan.explaining import explain as explained
+from tip.plan.explaining import explain_question as explained_question
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from tip.plan.keys import KeyRow
     from tip.privacy.guarantees import Guarantee
 
 _REQUEST: Final = 2
@@ -29,7 +33,7 @@ _NOTICED: Final = "(noticed: in at most so many cases out of 100, at 1 false ala
 def explain(path: Path | None, config: Iterable[str], *, json: bool) -> int:
     """Print what a plan promises against each standard observer; returns the exit code."""
     plan = chosen_plan(path, config)
-    told = explained(plan)
+    told = explained_question(plan) if isinstance(plan, QuestionPlan) else explained(plan)
     if json:
         entries = told.to_json()
         guarantees = entries.pop("guarantees")
@@ -38,6 +42,8 @@ def explain(path: Path | None, config: Iterable[str], *, json: bool) -> int:
         console = results()
         title(console, f"{plan.name}: what is promised")
         promises(console, told.stated)
+        if isinstance(told, ExplainedQuestion):
+            tell_mechanism(told.posed)
         title(console, "\nFor engineers")
         for guarantee in told.stated:
             sentences(console, beyond_words(guarantee))
@@ -50,17 +56,24 @@ def explain(path: Path | None, config: Iterable[str], *, json: bool) -> int:
 
 def explain_keys(*, json: bool) -> int:
     """Print every key that a plan may have; returns the exit code."""
-    rows = Plan.keys()
+    rows, asking = Plan.keys(), QuestionPlan.keys()
     if json:
-        keys = [dataclasses.asdict(row) for row in rows]
-        print_object({"metrics": None, "baseline": None, "guarantees": [], "run": {"keys": keys}})
+        keys, others = ([dataclasses.asdict(row) for row in part] for part in (rows, asking))
+        run = {"keys": keys, "keys_of_a_question": others}
+        print_object({"metrics": None, "baseline": None, "guarantees": [], "run": run})
         return 0
     console = results()
+    _keys(console, rows)
+    title(console, '\nIn a plan that asks a question (task.kind = "histogram" or "mean")\n')
+    _keys(console, asking)
+    return 0
+
+
+def _keys(console: Console, rows: Iterable[KeyRow]) -> None:
     for row in rows:
         default = f"default {row.default}" if row.default else "must be given"
         title(console, row.name)
         sentences(console, [row.help, f"{row.words}; {default}{'; decides privacy' if row.decides_privacy else ''}"])
-    return 0
 
 
 def _observers(console: Console, guarantees: Iterable[Guarantee]) -> None:

@@ -10,8 +10,12 @@ from typing import TYPE_CHECKING, Any, Final
 from rich.console import Console
 from rich.text import Text
 
+from tip.explain.words import in_turn
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from tip.privacy.guarantees import Guarantee
 
 _INDENT: Final = "  "
 OUTSIDE: Final = "evaluation only, outside the guarantee"
@@ -54,6 +58,14 @@ def sentences(console: Console, lines: Iterable[str]) -> None:
     for line in lines:
         for part in Text(plain(line)).wrap(console, max(console.width - len(_INDENT), 20)):
             console.print(f"{_INDENT}{part.plain.rstrip()}", soft_wrap=True)
+
+
+def promises(console: Console, guarantees: Iterable[Guarantee]) -> None:
+    """Print in words what is promised, guarantee after guarantee."""
+    for number, words in enumerate(in_turn(guarantees)):
+        if number:
+            title(console, "\nAlso required")
+        sentences(console, words)
 
 
 def facts(console: Console, told: Mapping[str, str]) -> None:

@@ -7,21 +7,20 @@ import shlex
 from typing import TYPE_CHECKING, Final
 
 from tip.cli.codes import INTERRUPTED
-from tip.cli.printing import OUTSIDE, asides, facts, plain, print_object, results, sentences, title
+from tip.cli.printing import OUTSIDE, asides, facts, plain, print_object, promises, results, sentences, title
 from tip.cli.progress import progress
+from tip.cli.question import tell_answer
 from tip.errors import ConfigurationError
-from tip.explain.words import in_turn, rounded_up
+from tip.explain.words import rounded_up
 from tip.files import RunFolder, safe_name
-from tip.plan import Plan
+from tip.plan import QuestionPlan, read_plan
 from tip.simulation import simulate
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from rich.console import Console
-
-    from tip.privacy.guarantees import Guarantee
+    from tip.plan import AnyPlan
     from tip.simulation import Run
 
 _SETTING: Final = re.compile(r"[\w.\[\]-]+=\S")
@@ -31,6 +30,10 @@ def run(path: Path | None, config: Iterable[str], *, resume: Path | None, out: P
     """Run the plan at `path`, or continue the run in `resume`; returns the exit code."""
     plan = chosen_plan(path, config, resume=resume)
     folder = out / safe_name(plan.name) if resume is None else resume
+    if isinstance(plan, QuestionPlan):
+        answered = simulate(plan, folder=folder, resume=resume is not None)
+        tell_answer(answered, json=json, quiet=quiet)
+        return 0
     limit = plan.privacy.epsilon if plan.privacy else None
     with progress(plan.algorithm.rounds, limit, quiet=quiet) as watch:
         done = simulate(plan, folder=folder, resume=resume is not None, watch=watch)
@@ -47,12 +50,12 @@ def run(path: Path | None, config: Iterable[str], *, resume: Path | None, out: P
     return 0
 
 
-def chosen_plan(path: Path | None, config: Iterable[str], *, resume: Path | None = None) -> Plan:
+def chosen_plan(path: Path | None, config: Iterable[str], *, resume: Path | None = None) -> AnyPlan:
     """The plan of a command: from its file, or from the folder of the run that is resumed."""
     if path is None:
         path = _resumed_plan(resume)
     settings = [setting for text in config for setting in parted(text)]
-    plan = Plan.read(path)
+    plan = read_plan(path)
     return plan.replace(*settings) if settings else plan
 
 
@@ -86,14 +89,6 @@ def tell(done: Run, limit: float | None) -> None:
         console.print()
         repeat = f"tip run {shlex.quote(str(done.folder / 'plan.toml'))}"
         facts(console, {"report": str(done.folder / "report.html"), "to repeat": repeat})
-
-
-def promises(console: Console, guarantees: Iterable[Guarantee]) -> None:
-    """Print in words what is promised, guarantee after guarantee."""
-    for number, words in enumerate(in_turn(guarantees)):
-        if number:
-            title(console, "\nAlso required")
-        sentences(console, words)
 
 
 def _beside(done: Run, name: str) -> str:

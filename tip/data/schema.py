@@ -76,7 +76,7 @@ def encode(table: Table, settings: DataSettings) -> Records:
         features, names = table.features if not dropped else table.features[kept], table.names
     else:
         features, names = _features(table, settings, kept), feature_names(settings)
-    return Records(features, labels[kept], kept, names, classes, _owners(table, settings.agent), notes)
+    return Records(features, labels[kept], kept, names, classes, owners_of(table, settings.agent), notes)
 
 
 def _features(table: Table, settings: DataSettings, kept: NDArray[np.int64]) -> Floats:
@@ -86,7 +86,7 @@ def _features(table: Table, settings: DataSettings, kept: NDArray[np.int64]) -> 
     silent: list[Bools] = []
     for name, bounds in settings.numbers.items():
         if name != label:
-            values = _numbers(table, name, bounds.missing)[kept]
+            values = numbers_of(table, name, bounds.missing)[kept]
             silent.append(np.isnan(values))
             if settings.missing == "refuse" and silent[-1].any():
                 row = table.numbers[kept[np.argmax(silent[-1])]]
@@ -100,7 +100,7 @@ def _features(table: Table, settings: DataSettings, kept: NDArray[np.int64]) -> 
             columns.append(scaled(values, bounds))
     for name, texts in settings.categories.items():
         if name != label:
-            answers = _texts(table, name, kept)
+            answers = texts_of(table, name, kept)
             columns.extend(_one_hot(answers, texts))
             silent.append(np.array([a.casefold() in MISSING_TEXTS and a not in texts for a in answers], dtype=np.bool_))
     if settings.indicators:
@@ -135,9 +135,9 @@ def _labels(table: Table, settings: DataSettings) -> tuple[NDArray[Any], Bools, 
     bounds = settings.numbers.get(name)
     if name in settings.categories:
         places = {text: place for place, text in enumerate(settings.categories[name])}
-        found = np.array([places.get(answer, -1) for answer in _texts(table, name)], dtype=np.int64)
+        found = np.array([places.get(answer, -1) for answer in texts_of(table, name)], dtype=np.int64)
         return found, found >= 0, len(places)
-    values = _numbers(table, name, bounds.missing if bounds else ())
+    values = numbers_of(table, name, bounds.missing if bounds else ())
     there = ~np.isnan(values)
     if question.compares:
         return question.holds(values).astype(np.int64), there, 2
@@ -154,7 +154,7 @@ def _labels(table: Table, settings: DataSettings) -> tuple[NDArray[Any], Bools, 
     return values, there, None
 
 
-def _texts(table: Table, name: str, kept: NDArray[np.int64] | None = None) -> list[str]:
+def texts_of(table: Table, name: str, kept: NDArray[np.int64] | None = None) -> list[str]:
     """A column as texts without blanks around them; None becomes the empty text."""
     column = table.columns[name]
     if isinstance(column, np.ndarray):
@@ -163,14 +163,16 @@ def _texts(table: Table, name: str, kept: NDArray[np.int64] | None = None) -> li
     return ["" if column[place] is None else str(column[place]).strip() for place in places]
 
 
-def _numbers(table: Table, name: str, codes: Sequence[float | str]) -> Floats:
+def numbers_of(table: Table, name: str, codes: Sequence[float | str]) -> Floats:
     """A column as float64 with NaN where no number is there: empty, not finite, or a declared code."""
     column = table.columns[name]
     if isinstance(column, np.ndarray) and column.dtype.kind in "biuf":
         values = column.astype(np.float64)
     else:
         silent = MISSING_TEXTS.union(code.casefold() for code in codes if isinstance(code, str))
-        values = np.array([_number(table, name, place, text, silent) for place, text in enumerate(_texts(table, name))])
+        values = np.array(
+            [_number(table, name, place, text, silent) for place, text in enumerate(texts_of(table, name))]
+        )
     values[~np.isfinite(values)] = np.nan
     for code in codes:
         if not isinstance(code, str):
@@ -196,14 +198,14 @@ def _number(table: Table, name: str, place: int, text: str, silent: frozenset[st
     )
 
 
-def _owners(table: Table, column: str) -> NDArray[Any] | None:
+def owners_of(table: Table, column: str) -> NDArray[Any] | None:
     """Whose each row of the table is; a row without an owner is refused."""
     if column in (ROW, PARTITION):
         return None
     given = table.columns[column]
     if isinstance(given, np.ndarray) and given.dtype.kind in "iu":
         return given
-    owners = np.array(_texts(table, column))
+    owners = np.array(texts_of(table, column))
     nobody = np.array([owner.casefold() in ("", "nan") for owner in owners.tolist()])
     if nobody.any():
         raise DataError(

@@ -13,7 +13,7 @@ import importlib.metadata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import numpy as np
 
@@ -24,7 +24,7 @@ from tip.errors import ConfigurationError, DataError, TipError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from tip.data.settings import DataSettings
+    from tip.data.settings import DataSettings, Label, NumberRange
 
     Column = Sequence[str] | NDArray[Any]
 
@@ -45,6 +45,42 @@ _ZERO: Final = ("5.397605346934028e-79", "0.0")  # how the file writes zero, and
 _NAMED: Final = (*COLUMN_SOURCES, "digits")
 
 
+class Wanted(Protocol):
+    """What a source is asked for: `DataSettings`, or the settings of one question."""
+
+    @property
+    def source(self) -> str:
+        """Where the data come from."""
+
+    @property
+    def path(self) -> str:
+        """The file of the source "csv"."""
+
+    @property
+    def agent(self) -> str:
+        """Who one agent is: "row", "partition" or the name of a column."""
+
+    @property
+    def exclude(self) -> tuple[str, ...]:
+        """Columns that must be there and are not read."""
+
+    @property
+    def numbers(self) -> Mapping[str, NumberRange]:
+        """Columns of numbers with their public ranges."""
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """The columns that become features."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Every column that is read."""
+
+    @property
+    def question(self) -> Label:
+        """The column that is asked about."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Table:
     """Columns by name, with the row number (from 1) that each record has in its source.
@@ -61,7 +97,7 @@ class Table:
     notes: tuple[str, ...] = ()
 
 
-def read(settings: DataSettings) -> Table:
+def read(settings: Wanted) -> Table:
     """The table of the settings' source. Raises `DataError` with file, row and column."""
     if settings.source == "nhanes":
         return _nhanes(settings)
@@ -106,7 +142,7 @@ def _installed(distribution: str, file: str, advice: str) -> Path:
     return path
 
 
-def _nhanes(settings: DataSettings) -> Table:
+def _nhanes(settings: Wanted) -> Table:
     """The adults of the NHANES 2017-2018 survey; the file's odd zero is read as zero."""
     age = "AgeInYearsAtScreening"
     path = _installed("nhanes", NHANES_FILE, "Install the package nhanes (1.6 MB, no dependencies).")
@@ -131,7 +167,7 @@ def _nhanes(settings: DataSettings) -> Table:
     return Table("nhanes", chosen, numbers[kept], notes=notes)
 
 
-def _csv(settings: DataSettings) -> Table:
+def _csv(settings: Wanted) -> Table:
     path = Path(settings.path)
     delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
     columns, numbers = _delimited(path, settings, extra=(), delimiter=delimiter)
@@ -139,7 +175,7 @@ def _csv(settings: DataSettings) -> Table:
 
 
 def _delimited(
-    path: Path, settings: DataSettings, *, extra: tuple[str, ...], delimiter: str
+    path: Path, settings: Wanted, *, extra: tuple[str, ...], delimiter: str
 ) -> tuple[dict[str, list[str]], NDArray[np.int64]]:
     """The wanted columns of a delimited file, after a look at the names of the excluded ones."""
     wanted = tuple(dict.fromkeys((*settings.columns, *extra)))
@@ -153,7 +189,7 @@ def _delimited(
     return read_delimited(path, pick, delimiter=delimiter)
 
 
-def _digits(settings: DataSettings) -> Table:
+def _digits(settings: Wanted) -> Table:
     """Scikit-learn's 1,797 digits of 8 x 8 pixels, each divided by its public maximum 16."""
     _refuse_columns(settings)
     path = _installed("scikit-learn", DIGITS_FILE, "Install the package scikit-learn.")
@@ -189,7 +225,7 @@ def _function(source: str) -> Callable[[], object]:
     return function
 
 
-def _call(settings: DataSettings) -> Table:
+def _call(settings: Wanted) -> Table:
     """The table that a function returns: a mapping of columns, or (X, y, agents)."""
     function = _function(settings.source)
     try:
@@ -209,7 +245,7 @@ def _call(settings: DataSettings) -> Table:
     )
 
 
-def _columns(result: Mapping[Any, Any], settings: DataSettings) -> Table:
+def _columns(result: Mapping[Any, Any], settings: Wanted) -> Table:
     _check_known(settings, result, settings.source)
     columns = {name: _vector(result[name], settings.source, name) for name in settings.columns}
     lengths = {len(column) for column in columns.values()}
@@ -218,7 +254,7 @@ def _columns(result: Mapping[Any, Any], settings: DataSettings) -> Table:
     return Table(settings.source, columns, np.arange(1, lengths.pop() + 1))
 
 
-def _arrays(result: tuple[Any, Any, Any], settings: DataSettings, function: Callable[[], object]) -> Table:
+def _arrays(result: tuple[Any, Any, Any], settings: Wanted, function: Callable[[], object]) -> Table:
     """(X, y, agents) as a table with columns "y" and "agents"; `function.classes` states the classes."""
     _refuse_columns(settings)
     X, y, agents = result  # noqa: N806 - the name that every user of feature matrices knows
@@ -251,7 +287,7 @@ def _arrays(result: tuple[Any, Any, Any], settings: DataSettings, function: Call
     )
 
 
-def _stated_classes(function: Callable[[], object], labels: NDArray[Any], settings: DataSettings) -> int | None:
+def _stated_classes(function: Callable[[], object], labels: NDArray[Any], settings: Wanted) -> int | None:
     """The public number of classes; whole-number labels do not go without."""
     classes = getattr(function, "classes", None)
     if classes is None and labels.dtype.kind in "biu" and not settings.question.compares:
@@ -283,13 +319,13 @@ def _vector(values: object, source: str, column: str) -> NDArray[Any]:
     return vector
 
 
-def _check_known(settings: DataSettings, columns: Mapping[Any, Any], source: str) -> None:
+def _check_known(settings: Wanted, columns: Mapping[Any, Any], source: str) -> None:
     for name in (*settings.columns, *settings.exclude):
         if name not in columns:
             raise missing_column(name, [str(known) for known in columns], source)
 
 
-def _refuse_columns(settings: DataSettings) -> None:
+def _refuse_columns(settings: Wanted) -> None:
     if settings.features:
         raise ConfigurationError(
             f"{settings.source!r} brings finished features.",

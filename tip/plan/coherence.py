@@ -30,6 +30,7 @@ _WHY_LATER: Final = {
     "algorithm.weighting": "Counts would be private data that leave the agents, and nothing protects them yet",
     "privacy.unit": "Only what one agent contributes as a whole is accounted for",
     "robustness.influence": "No proofs about norms exist yet",
+    "protocol.kind": "It comes with a later version, or, as local, with plans that ask a question",
 }
 
 

@@ -5,15 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from tip.data import answers
 from tip.explain import in_words as sentences
 from tip.explain.sights import sight
+from tip.plan.posing import check as check_question
+from tip.plan.posing import pose
+from tip.plan.question import QuestionPlan
 from tip.plan.settling import ready
 from tip.plan.spending import with_ledger
 from tip.privacy.guarantees import Guarantee
 
 if TYPE_CHECKING:
     from tip.explain.words import Audience
+    from tip.plan.either import AnyPlan
     from tip.plan.guarantee import Settled
+    from tip.plan.posing import Posed
     from tip.plan.tables import Plan
     from tip.privacy.coalitions import Coalition
 
@@ -64,6 +70,49 @@ class Explained:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class ExplainedQuestion:
+    """A question's guarantees: the one that it requires, then the other standard observers."""
+
+    posed: Posed
+    sees: tuple[Sight, ...]
+
+    @property
+    def guarantees(self) -> tuple[Guarantee, ...]:
+        """Required first; each says its coalition."""
+        return self.posed.guarantees
+
+    @property
+    def stated(self) -> tuple[Guarantee, ...]:
+        """What the plan asks for."""
+        return (self.posed.required,)
+
+    @property
+    def requirement_met(self) -> bool:
+        """Whether the requirement of the plan holds."""
+        return self.posed.requirement_met
+
+    def to_json(self) -> dict[str, Any]:
+        """What `tip explain --json` prints."""
+        return {
+            "plan": self.posed.plan.name,
+            "enrolled": self.posed.enrolled,
+            "mechanism": self.posed.mechanism.spec.to_bytes().decode(),
+            "requirement_met": self.requirement_met,
+            "required": 1,
+            "guarantees": [g.to_json() for g in self.guarantees],
+            "sees": {s.party: s.what for s in self.sees},
+        }
+
+
+def explain_question(plan: QuestionPlan) -> ExplainedQuestion:
+    """Settle a question and say who sees what; nobody is asked. The data are opened to count who would be."""
+    check_question(plan)
+    posed = pose(plan, len(answers(plan.answer_settings()).ids))
+    seen = tuple(Sight(g.coalition.text, sight(g.coalition, plan.protocol.kind)) for g in posed.observers)
+    return ExplainedQuestion(posed, seen)
+
+
 def explain(plan: Plan) -> Explained:
     """Settle a plan and say who sees what; nothing is trained.
 
@@ -81,7 +130,7 @@ def sights(plan: Plan, coalitions: tuple[Coalition, ...]) -> tuple[Sight, ...]:
     return tuple(Sight(c.text, sight(c, plan.protocol.kind)) for c in coalitions)
 
 
-def guarantees(plan: Plan) -> tuple[Guarantee, ...]:
+def guarantees(plan: AnyPlan) -> tuple[Guarantee, ...]:
     """What a plan promises, before anything runs: one `Guarantee` for each coalition.
 
     The required ones come first, in the plan's order; then that over all runs of a ledger, if the plan
@@ -93,10 +142,10 @@ def guarantees(plan: Plan) -> tuple[Guarantee, ...]:
     Raises `ConfigurationError` for a plan that cannot hold, with what would be possible, `DataError` for
     data that cannot be used, `BudgetExhausted` where the plan's ledger has no room for the run.
     """
-    return explain(plan).guarantees
+    return explain_question(plan).guarantees if isinstance(plan, QuestionPlan) else explain(plan).guarantees
 
 
-def in_words(subject: Plan | Guarantee, audience: Audience = "participant") -> str:
+def in_words(subject: AnyPlan | Guarantee, audience: Audience = "participant") -> str:
     """A plan's requirements, or one guarantee, as sentences: one a line, an empty line between guarantees.
 
     `audience` is "participant" (hit rates as counts) or "engineer" (epsilon, delta, tails). Each figure
@@ -105,6 +154,9 @@ def in_words(subject: Plan | Guarantee, audience: Audience = "participant") -> s
     """
     if isinstance(subject, Guarantee):
         return "\n".join(sentences(subject, audience))
-    settled = explain(subject).settled
-    told = settled.stated or settled.observers
+    if isinstance(subject, QuestionPlan):
+        told = explain_question(subject).stated
+    else:
+        settled = explain(subject).settled
+        told = settled.stated or settled.observers
     return "\n\n".join("\n".join(sentences(g, audience)) for g in told)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from tip.errors import ConfigurationError
 from tip.plan.kinds import Kind, shown
+from tip.plan.senseless import reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -172,7 +173,10 @@ def candidates(root: type[Any], word: str) -> tuple[str, ...]:
 
 
 def unknown(root: type[Any], name: str, where: str = "") -> ConfigurationError:
-    """The answer to a key that does not exist: another framework's name for ours, the nearest, or the list."""
+    """The answer to a key that does not exist: why it means nothing here, our name for it, the nearest, or the list."""
+    why = reason(getattr(root, "SENSELESS", {}), name)
+    if why:
+        return ConfigurationError(f"{name} means nothing in this plan", where=where, why=why, instead="Leave it out.")
     return ConfigurationError(f"{name} is not a key", where=where, instead=_answer(root, name))
 
 

@@ -21,6 +21,7 @@ from tip.errors import ConfigurationError
 from tip.plan.keys import Key, Part, candidates, cells, fitted, missing, required, unknown
 from tip.plan.kinds import shown
 from tip.plan.locating import Path, Places, label, load
+from tip.plan.senseless import refuse_other_task
 
 P = TypeVar("P")
 
@@ -32,7 +33,12 @@ _STEP: Final = re.compile(r'("(?:[^"\\\x00-\x1f]|\\["\\/bfnrt]|\\u[0-9a-fA-F]{4}
 def read(root: type[P], path: str | os.PathLike[str]) -> P:
     """The plan in a file. Raises `ConfigurationError` with file and line."""
     where = os.fspath(path)
-    return parse(root, _decoded(_bytes(where), where), where)
+    return parse(root, text_of(where), where)
+
+
+def text_of(where: str) -> str:
+    """The text of a plan's file. Raises `ConfigurationError` for what is no file of text."""
+    return _decoded(_bytes(where), where)
 
 
 def parse(root: type[P], text: str, where: str = "plan") -> P:
@@ -81,6 +87,7 @@ def _short(entry: dict[str, Any]) -> Any:  # noqa: ANN401 - a TOML value
 
 
 def _plan(root: type[P], tables: dict[str, Any], places: Places) -> P:
+    refuse_other_task(root, tables, places)
     plan: P = _Builder(root, places).table(root, tables, ())
     object.__setattr__(plan, "places", places)  # beside the settings: equality does not see it
     return plan

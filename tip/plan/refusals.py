@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from tip.errors import ConfigurationError
 from tip.plan.keys import Key, cells
@@ -15,7 +15,14 @@ if TYPE_CHECKING:
     from tip.plan.tables import Plan, Requirement
 
 
-def refusal(plan: Plan, key: str, what: str, *, why: str = "", instead: str = "") -> ConfigurationError:
+class Placed(Protocol):
+    """What knows where its keys were said: either kind of plan."""
+
+    def place(self, key: str) -> str:
+        """Where a key was said."""
+
+
+def refusal(plan: Placed, key: str, what: str, *, why: str = "", instead: str = "") -> ConfigurationError:
     """The error at the place of a key; `what` follows the key's name."""
     return ConfigurationError(f"{key} {what}", where=plan.place(key), why=why, instead=instead)
 

@@ -8,7 +8,7 @@ two keys together cannot mean is refused in coherence.py: a `Plan` is well forme
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from tip.data.settings import DataSettings, NumberRange
 from tip.data.settings import Partition as Dealing
@@ -19,6 +19,7 @@ from tip.plan.kinds import Text, Whole
 from tip.plan.locating import Places
 from tip.plan.promise import Budget, Cohort, Protocol, Requirement
 from tip.plan.running import Adversary, Execution, Robustness, Service, Simulation
+from tip.plan.senseless import IN_TRAINING
 from tip.plan.work import Algorithm, Category, Data, Missing, Model, Number, Partition, Task
 
 if TYPE_CHECKING:
@@ -58,6 +59,8 @@ class Plan:
     file do not count.
     """
 
+    TASKS: ClassVar[tuple[str, ...]] = ("train",)
+    SENSELESS: ClassVar[dict[str, str]] = IN_TRAINING
     format: int = field(metadata=key(Whole(1), "the version of the plan's own form", example="1"))
     name: str = field(metadata=key(_NAME, "the plan's name, and that of its run folder", example='"survey"'))
     task: Task = field(metadata=part(lambda: Task, "what is to be learned"))

@@ -19,7 +19,11 @@ class Task:
 
     TABLE: ClassVar[str] = "task"
     kind: str = field(
-        metadata=key(Choice(("train",), ("histogram", "mean")), "what the federation computes", example='"train"')
+        metadata=key(
+            Choice(("train",)),
+            'what the federation computes; "histogram" and "mean" are plans of one question',
+            example='"train"',
+        )
     )
     metric: str = field(
         metadata=key(

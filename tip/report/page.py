@@ -12,7 +12,7 @@ import base64
 import hashlib
 import shlex
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from tip.explain.sights import not_protected, sight
 from tip.explain.words import (
@@ -26,6 +26,7 @@ from tip.explain.words import (
     status_in_words,
 )
 from tip.privacy.guarantees import Status
+from tip.report import question
 from tip.report.history import Release
 from tip.report.markup import Markup, element, join, rows, section
 from tip.report.rounds import curves, given_up
@@ -53,7 +54,7 @@ def page(folder: Path) -> str:
         element("title", f"{told.name} · run report"),
         element("style", Markup(STYLE)),
     )
-    sections = (_result, _promise, curves, _observers, _not_protected, given_up, _settings)
+    sections = _OF_A_QUESTION if told.asks else _OF_TRAINING
     footer = element("footer", "Made by tip from the files of the run folder alone. It loads nothing and runs nothing.")
     body = element("body", _header(told), element("main", *(tell(told) for tell in sections)), footer)
     return "<!doctype html>\n" + element("html", head, body, lang="en") + "\n"
@@ -257,10 +258,11 @@ def _not_protected(told: Story) -> Markup:
 
 def _settings(told: Story) -> Markup:
     command = f"tip run {shlex.quote(f'{told.folder}/plan.toml')}"
+    made = "answer" if told.asks else "model"
     again = (
-        "The run was seeded: on one machine and one NumPy build the same settings give the same model to the bit."
+        f"The run was seeded: on one machine and one NumPy build the same settings give the same {made} to the bit."
         if told.seeded
-        else "The run drew fresh randomness: the same settings give another model of the same kind."
+        else f"The run drew fresh randomness: the same settings give another {made} of the same kind."
     )
     return section(
         "Exact settings",
@@ -270,3 +272,16 @@ def _settings(told: Story) -> Markup:
         element("p", again, class_="note"),
         element("pre", element("code", told.plan_text), tabindex="0", aria_label="plan.toml"),
     )
+
+
+_OF_TRAINING: Final = (_result, _promise, curves, _observers, _not_protected, given_up, _settings)
+_OF_A_QUESTION: Final = (
+    question.result,
+    _promise,
+    question.participants,
+    question.bars,
+    _observers,
+    question.liars,
+    _not_protected,
+    _settings,
+)

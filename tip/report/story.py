@@ -9,18 +9,22 @@ from __future__ import annotations
 
 import math
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from tip.errors import DataError
 from tip.files import RunFolder
 from tip.privacy.guarantees import Guarantee
+from tip.report.answers import read_answer
 from tip.report.history import Round, read_history
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from tip.report.answers import Answer
+
+QUESTIONS: Final = ("histogram", "mean")
 _LABELS: Final = {
     "auc": "Test AUC",
     "accuracy": "Test accuracy",
@@ -52,6 +56,13 @@ class Story:
     baseline: Mapping[str, float]
     finished: bool
     seeded: bool
+    answer: Answer | None = None  # of a plan that asks a question
+    mechanism: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def asks(self) -> bool:
+        """Whether the plan asks a question instead of training a model."""
+        return self.setting("task", "kind") in QUESTIONS
 
     @property
     def name(self) -> str:
@@ -119,17 +130,21 @@ def story(path: Path) -> Story:
     plan = _toml(text, str(folder.at("plan.toml")))
     summary = folder.read_json("summary.json") if folder.has("summary.json") else {}
     run = summary.get("run")
+    asks = isinstance(plan.get("task"), dict) and plan["task"].get("kind") in QUESTIONS
+    played = folder.has("history.jsonl")
     return Story(
         folder=path.resolve().name,
         plan_text=text,
         plan=plan,
         guarantees=_guarantees(folder),
         stated=_stated(folder.read_json("guarantee.json").get("required"), plan),
-        rounds=read_history(folder.at("history.jsonl")) if folder.has("history.jsonl") else (),
+        rounds=read_history(folder.at("history.jsonl")) if played and not asks else (),
         figures=_numbers(summary.get("metrics")),
         baseline=_numbers(summary.get("baseline")),
         finished=isinstance(run, dict) and run.get("interrupted") is False,
         seeded="simulation" in plan,
+        answer=read_answer(folder.at("history.jsonl")) if played and asks else None,
+        mechanism=folder.read_json("mechanism.json") if asks and folder.has("mechanism.json") else {},
     )
 
 

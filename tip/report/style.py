@@ -69,6 +69,20 @@ figure { margin: 0; background: var(--card); border: 1px solid var(--line); bord
 figure svg { width: 100%; height: auto; display: block; overflow: visible; font-family: var(--sans);
   margin-top: auto; padding-top: .5rem; }
 figcaption p { color: var(--soft); margin: 0; }
+.question { margin: 0 0 1.1rem; color: var(--ink); }
+#participant ~ .sentence { font: 400 1.08rem/1.55 var(--serif); }
+.bars { display: grid; gap: .9rem; padding: .9rem 0 .5rem; }
+.bar { display: grid; grid-template-columns: minmax(6rem, 13rem) minmax(0, 1fr) 13rem; gap: .2rem 1rem;
+  align-items: center; }
+.bar .name { font-weight: 600; font-size: .94rem; line-height: 1.35; }
+.bar .told { font-size: .88rem; color: var(--soft); font-variant-numeric: tabular-nums; }
+.bar svg { width: 100%; height: 2rem; margin: 0; padding: 0; }
+.bar .fill { fill: var(--accent); opacity: .28; }
+.bar line { fill: none; stroke-width: 1.5; }
+.bar .zero { stroke: var(--soft); stroke-width: 1; }
+.bar .interval, .bar .estimate { stroke: var(--accent); }
+.bar .estimate { stroke-width: 4; }
+.bar .truth { stroke: var(--warn); stroke-width: 2; stroke-dasharray: 4 3; }
 table { width: 100%; border-collapse: collapse; font-size: .94rem; line-height: 1.45; }
 caption { text-align: left; color: var(--soft); font-size: .88rem; padding: 0 0 .5rem; }
 th { text-align: left; font-weight: 600; font-size: .85rem; color: var(--soft); vertical-align: bottom;
@@ -92,6 +106,7 @@ footer { color: var(--soft); font-size: .88rem; padding-top: 2.6rem; padding-bot
   .facts div { padding: .75rem .9rem .7rem; }
   .facts .value { font-size: 1.8rem; }
   figure svg text { font-size: 12.5px; }
+  .bar { grid-template-columns: minmax(0, 1fr); }
   .cards thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
   .cards, .cards tbody, .cards caption { display: block; }
   .cards tr { display: block; background: var(--card); border: 1px solid var(--line); border-radius: .7rem;

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
-from tip.errors import NotEnoughAgents
+from tip.errors import ConfigurationError, NotEnoughAgents
 from tip.learning.baseline import central_baseline
+from tip.plan.question import QuestionPlan
 from tip.report.history import Round, write_round
 from tip.report.page import page
 from tip.simulation.charging import FILE as LINE
 from tip.simulation.charging import Book, Line, has_ledger, line_of, within_budget
 from tip.simulation.evaluation import distinct, evaluate
 from tip.simulation.federation import Federation, prepare
+from tip.simulation.question import QuestionRun, ask
 from tip.simulation.rounds import Progress, rounds, start
 from tip.simulation.saving import created, found, restored, save
 
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tip.files import RunFolder
-    from tip.plan import Plan
+    from tip.plan import AnyPlan, Plan
     from tip.privacy.guarantees import Guarantee
     from tip.simulation.cohorts import Participation
 
@@ -79,15 +81,32 @@ class Run:
         }
 
 
+@overload
 def simulate(
-    plan: Plan,
+    plan: Plan, *, folder: Path | None = None, resume: bool = False, watch: Callable[[Round], None] | None = None
+) -> Run: ...
+
+
+@overload
+def simulate(
+    plan: QuestionPlan,
     *,
     folder: Path | None = None,
     resume: bool = False,
     watch: Callable[[Round], None] | None = None,
-) -> Run:
+) -> QuestionRun: ...
+
+
+def simulate(
+    plan: AnyPlan,
+    *,
+    folder: Path | None = None,
+    resume: bool = False,
+    watch: Callable[[Round], None] | None = None,
+) -> Run | QuestionRun:
     """Run a plan in this process and leave a run folder (default: the next free `runs/<name>`).
 
+    A plan that asks a question is asked once and leaves a `QuestionRun`; it cannot be resumed.
     `resume` continues the run in `folder` from its last checkpoint, to the same model as without the
     interruption. `watch` is called after each round. Ctrl-C leaves a folder that can be resumed.
     For a seeded plan the result is a function of the plan and the data, to the bit, on one machine and one
@@ -96,6 +115,11 @@ def simulate(
     where another run used up the shared ledger meanwhile), `NotEnoughAgents` when no round at all
     reached its minimum.
     """
+    if isinstance(plan, QuestionPlan):
+        if resume:
+            why = "It has one round, and a second report of an agent would be a new charge"
+            raise ConfigurationError("a question is not resumed", why=why, instead="Run its plan again")
+        return ask(plan, folder=folder)
     federation = prepare(plan)
     earlier = found(plan, folder) if resume else None
     progress, kept = restored(federation, earlier) if earlier else (start(federation), ())

@@ -1,0 +1,30 @@
+"""Either kind of plan: a file that trains a model or asks a question, read by what it says."""
+
+from __future__ import annotations
+
+import os
+from typing import TypeAlias
+
+from tip.plan import reading
+from tip.plan.locating import load
+from tip.plan.question import QuestionPlan
+from tip.plan.senseless import task_of
+from tip.plan.tables import Plan
+
+AnyPlan: TypeAlias = Plan | QuestionPlan
+
+
+def read_plan(path: str | os.PathLike[str]) -> AnyPlan:
+    """The plan in a TOML file: a `QuestionPlan` where task.kind is "histogram" or "mean", else a `Plan`.
+
+    Raises `ConfigurationError` with file and line, also for a missing file.
+    """
+    where = os.fspath(path)
+    return parse_plan(reading.text_of(where), where)
+
+
+def parse_plan(text: str, where: str = "plan") -> AnyPlan:
+    """The plan in a TOML text; `where` stands for the file in what errors say."""
+    if task_of(load(text, where)[0]) in QuestionPlan.TASKS:
+        return QuestionPlan.parse(text, where)
+    return Plan.parse(text, where)

@@ -1,0 +1,43 @@
+"""Local, who sees what: the coordinator sees each report, and whose it is.
+
+Each report hides its answer by itself (docs/local-protocol.md), so it does not matter who looks. What
+must not depend on an answer is all the rest: who reports, when, and how long the report is. A
+report's length follows from the mechanism alone. No shuffler stands between: nothing is
+credited for one.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tip.protocols.core import CoordinatorSees, Descriptor, Sight
+
+PROTOCOL: Final = Descriptor("local", CoordinatorSees.EACH_MESSAGE)
+
+_OWN: Final = "the mechanism's own randomness, drawn on the agent's device"
+
+FLOW: Final = (
+    Sight("agent", "Ask", "round", "the number of the round", private=False),
+    Sight("agent", "Ask", "sender", "that the coordinator speaks", private=False),
+    Sight("agent", "Ask", "question", "the hash of question and mechanism, from the plan", private=False),
+    Sight("agent", "Ask", "deadline", "when the question closes", private=False),
+    Sight("agent", "Ask", "minimum", "the least number of reports, from the plan", private=False),
+    Sight("agent", "Ask", "(size)", "the length of the frame, fixed", private=False),
+    Sight("agent", "Closed", "round", "the number of the round", private=False),
+    Sight("agent", "Closed", "sender", "that the coordinator speaks", private=False),
+    Sight("agent", "Closed", "accepted", "how many reports count: presence is public (law 18)", private=False),
+    Sight("agent", "Closed", "refused", "how many reports no honest agent sends", private=False),
+    Sight("agent", "Closed", "(size)", "the length of the frame, fixed", private=False),
+    Sight("agent", "Abandoned", "round", "the number of the round", private=False),
+    Sight("agent", "Abandoned", "sender", "that the coordinator speaks", private=False),
+    Sight("agent", "Abandoned", "accepted", "how many reports came: presence is public (law 18)", private=False),
+    Sight("agent", "Abandoned", "(size)", "the length of the frame, fixed", private=False),
+    Sight("coordinator", "Report", "round", "the number of the round", private=False),
+    Sight("coordinator", "Report", "sender", "who reports: presence is public (law 18)", private=False),
+    Sight("coordinator", "Report", "report", "the agent's randomized answer", private=True, noise=_OWN),
+    Sight("coordinator", "Report", "(size)", "the length of the frame, fixed by the mechanism", private=False),
+    Sight("network", "Ask", "(size)", "who is asked, when, how much; the plan fixes it", private=False),
+    Sight("network", "Report", "(size)", "who reports, when, how much; the mechanism fixes it", private=False),
+    Sight("network", "Closed", "(size)", "that the question was closed", private=False),
+    Sight("network", "Abandoned", "(size)", "that the question was given up", private=False),
+)
