@@ -1,4 +1,4 @@
-"""Which words do 100,000 people type most? Nobody learns a person's."""
+"""Which words do people type most? Nobody learns a person's word.
 
 A made-up population: 20,000 words of up to 8 letters, a few of them frequent. A fresh run draws fresh noise.
 """

@@ -1,4 +1,4 @@
-"""A histogram of 1,024 items from 100,000 people, none of whom tells what they hold.
+"""A histogram of 1,024 items, and nobody tells what they hold.
 
 Everybody randomizes on their own device (epsilon 1); the server learns shares with intervals, and
 nobody's item. The oracle is chosen by its figures: projective geometry response, 11 bits a report.

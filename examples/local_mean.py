@@ -1,4 +1,4 @@
-"""How long do people sleep? A mean, without anybody telling their hours.
+"""How long do people sleep? Nobody tells their hours.
 
 Every agent sends 17 bits that hardly depend on its answer (epsilon 1). Run: python examples/local_mean.py
 """

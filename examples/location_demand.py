@@ -1,4 +1,4 @@
-"""Location demand: where do 40,000 people want a ride, if no one may know where anybody stands?"""
+"""Where do 40,000 people want a ride? Nobody tells their place."""
 
 from __future__ import annotations
 

@@ -208,7 +208,8 @@ class HadamardResponse(FrequencyOracle):
         while shift:
             odd ^= odd >> shift
             shift //= 2
-        return (blocks == items % self._blocks) & (odd & 1 == 0)
+        own: NDArray[np.bool_] = (blocks == items % self._blocks) & (odd & 1 == 0)
+        return own
 
     def _in_block(self, aggregate: Aggregate) -> Indices:
         """How many reports fell into each item's block, `(k,)`."""

@@ -195,7 +195,8 @@ class ProjectiveGeometryResponse(FrequencyOracle):
     def _support(self, reports: Reports, items: Indices) -> NDArray[np.bool_]:
         member = np.zeros(self.size, dtype=np.bool_)
         member[self._members] = True
-        return member[(reports["point"].astype(np.int64)[:, None] - items) % self.size]
+        through: NDArray[np.bool_] = member[(reports["point"].astype(np.int64)[:, None] - items) % self.size]
+        return through
 
     def max_influence(self) -> Influence:
         """A point lies in cs hyperplanes: (1 - q)/(p - q) there, and at most q/(p - q) for each of the others."""
