@@ -26,7 +26,7 @@ SAYS = {
     "local_mean.py": ["Duchi", "Piecewise", "Hybrid", "one liar moves the mean by"],
     "local_vectors.py": ["priv-unit-subset      proven", "priv-unit-g           idealized"],
     "location_demand.py": ["estimated demand (biased)", "epsilon 0.0040 per meter"],
-    "poisoned_histogram.py": [],
+    "poisoned_histogram.py": ["intervals for 200 liars hold", "screened, adaptive liars"],
     "lying_party.py": [
         "sum [10, 100] of agents [1, 2, 3, 4]",
         "sum [8, 80] of agents [1, 3, 4]",

@@ -107,6 +107,15 @@ def test_malformed_messages_are_refused_one_by_one() -> None:
             GRR.read(data)
 
 
+def test_what_is_no_bytes_is_refused_as_a_message() -> None:
+    single = GRR.randomize([1], entropy=Entropy.seeded(1)).to_bytes()
+    strange: Any = [single, "a" * len(single), None, 5, [single], bytearray(single), memoryview(single)]
+    collected = GRR.collect(strange)
+    assert collected.refused == tuple((number, "a message is bytes") for number in range(1, 5))
+    assert len(collected.reports) == 3
+    assert len(GRR.collect(single).refused) == len(single)  # type: ignore[arg-type] # one message, taken for many
+
+
 @settings(deadline=None, max_examples=150)
 @given(
     st.binary(max_size=80),

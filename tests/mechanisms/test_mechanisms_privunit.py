@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy.special import betaincinv, kolmogorov, ndtr
 
-from tip.mechanisms.gaussian_vectors import real_normals
 from tip.mechanisms.privunit import PrivUnit, PrivUnitG, PrivUnitSubset
+from tip.mechanisms.real_vectors import real_normals
 from tip.mechanisms.reports import Reports
 from tip.privacy.guarantees import Status
 from tip.randomness import Entropy
@@ -107,6 +107,49 @@ def test_normals_are_normal() -> None:
     assert distance(numbers, ndtr(numbers)) > ALPHA
     assert distance(numbers, ndtr(numbers / 1.05)) < ALPHA
     assert np.abs(numbers).max() > 4
+
+
+def strayed(rows: np.ndarray) -> float:
+    """The largest of some sums of normal rows, in standard deviations: moments, tails, and pairs in a row."""
+    flat, half = rows.reshape(-1), (rows.shape[1] + 1) // 2
+    left, right = rows[:, : rows.shape[1] - half], rows[:, half:]  # right[i] and left[i] have one length
+    tails = [((flat > cut) - ndtr(-cut)) / np.sqrt(ndtr(-cut)) for cut in (2.5, 3.5, 4.5)]
+    tails += [((flat < -cut) - ndtr(-cut)) / np.sqrt(ndtr(-cut)) for cut in (2.5, 3.5, 4.5)]
+    moments = [flat, (flat**2 - 1) / 2**0.5, flat**3 / 15**0.5, (flat**4 - 3) / 96**0.5]
+    pairs = [left * right, (left**2 - 1) * (right**2 - 1) / 2, left**2 * right / 3**0.5, rows[1:] * rows[:-1]]
+    return max(abs(float(terms.sum())) / np.sqrt(terms.size) for terms in (*moments, *tails, *pairs))
+
+
+@pytest.mark.parametrize("dimension", [2, 7, 128])
+def test_moments_and_tails_of_normals(dimension: int) -> None:
+    n = 500_000 // dimension
+    rows = real_normals(Entropy.seeded(2).stream("n"), np.arange(n), dimension).astype(float)
+    assert rows.shape == (n, dimension)
+    assert strayed(rows) < 6
+    assert strayed(rows * 1.01) > 6  # mutants: too wide, cut off, one length without its square root
+    assert strayed(np.clip(rows, -3.3, 3.3)) > 6
+    assert strayed(rows * np.sqrt(np.abs(rows[:, :1]))) > 6
+
+
+def test_normals_of_extreme_words_are_finite() -> None:
+    class Scripted:
+        def words(self, agents: np.ndarray, count: int, *, lane: int, dtype: type) -> np.ndarray:
+            del agents, lane
+            row = np.resize(np.array([0, 1 << 31, 1, (1 << 32) - 1], dtype=dtype), (2, count // 2))
+            return np.stack([np.concatenate([row[0], np.full(count // 2, w, dtype=dtype)]) for w in row[0]])
+
+    numbers = real_normals(Scripted(), np.arange(4), 8)  # type: ignore[arg-type] # a fake
+    assert np.isfinite(numbers).all()
+    assert 6 < np.abs(numbers).max() < 7
+    assert np.abs(numbers).min() < 1e-3
+
+
+def test_faint_vectors_have_a_direction() -> None:
+    values = np.zeros((4, 8))
+    values[0, 0], values[1, 1], values[2, 2] = 1e-11, 1e-13, 1e-300
+    for mechanism in (PrivUnitG(8, 1, 1.0), PrivUnit(8, 1, 1.0)):
+        reports = mechanism.randomize(np.repeat(values, 50, axis=0), entropy=Entropy.seeded(1))
+        assert not len(mechanism.validate(reports).refused)
 
 
 @pytest.mark.parametrize("make", [PrivUnitG, PrivUnit])

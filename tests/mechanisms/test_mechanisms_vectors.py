@@ -12,10 +12,12 @@ import pytest
 from scipy.special import chdtrc
 
 from tip.errors import ConfigurationError, DataError
+from tip.mechanisms.ball import ball_rows, lengths_and_directions
+from tip.mechanisms.directions import normal_table, top_moments
 from tip.mechanisms.privunit import PrivUnitSubset
 from tip.mechanisms.reports import Reports
 from tip.mechanisms.thresholds import WORD, exp_down
-from tip.mechanisms.vectors import L2BallDuchi, ball_rows, lengths_and_directions, normal_table, top_moments
+from tip.mechanisms.vectors import L2BallDuchi
 from tip.randomness import Entropy
 
 if TYPE_CHECKING:

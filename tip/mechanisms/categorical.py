@@ -111,9 +111,10 @@ class GeneralizedRandomizedResponse(FrequencyOracle):
         words = stream.words(agents, 2)
         held = values.view(np.uint64)
         answers = below(words[:, 1], self.categories - 1, stream, agents, column=1)
-        answers += held + np.uint64(1)
+        answers += np.uint64(1)
+        answers *= ~heads(words[:, 0], self._keep)  # how far from the truth, modulo k
+        answers += held
         np.minimum(answers, answers - np.uint64(self.categories), out=answers)  # mod k: below k it wraps upward
-        np.copyto(answers, held, where=heads(words[:, 0], self._keep))
         return (answers,)
 
     def tally(self, reports: Reports) -> Indices:
@@ -232,6 +233,7 @@ class BinaryRandomizedResponse(FrequencyOracle):
             reports=both.reports,
             refused=both.refused,
             law=Counted(self.supports(aggregate)[1], float(self.p), float(self.q)),
+            reach=both.reach,
         )
 
     def max_influence(self) -> Influence:

@@ -163,7 +163,8 @@ class CohortLocalHashing(FrequencyOracle):
     def estimate(self, aggregate: Aggregate) -> Estimate:
         """Each item's share, raw; its variance has the shares' squares, estimated without bias, put in."""
         n = self._counted(aggregate)
-        value = (self.supports(aggregate) / n - float(self.q)) / float(self.p - self.q)
+        p, q = float(self.p), float(self.q)
+        value = (self.supports(aggregate) / n - q) / (p - q)
         clipped = np.clip(value, 0, 1)
         noise, squares = self._noise(clipped, n), self._squares(value, n)
         return Estimate(
@@ -172,6 +173,7 @@ class CohortLocalHashing(FrequencyOracle):
             worst_variance=float(np.max(self.variance(np.array([0.0, 1.0]), reports=n))),
             reports=n,
             refused=aggregate.refused,
+            reach=(-q / (p - q), (1 - q) / (p - q)),
         )
 
     def variance(self, share: ArrayLike = 0.0, *, reports: int = 1, shares: ArrayLike | None = None) -> Floats | float:

@@ -16,11 +16,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from math import sqrt
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 
 import numpy as np
 
 from tip.errors import ConfigurationError
+from tip.mechanisms.inputs import as_array
 from tip.privacy.checks import whole
 
 if TYPE_CHECKING:
@@ -37,6 +38,15 @@ class Law(Protocol):
 
     def interval(self, estimate: Estimate, alpha: float) -> tuple[Floats, Floats]:
         """The lower and the upper end, each missing the truth with probability about alpha / 2."""
+        ...
+
+
+@runtime_checkable
+class Movable(Law, Protocol):
+    """A law that is exact, and stays so for another value from fewer reports."""
+
+    def moved(self, value: Floats, reports: int) -> Law:
+        """The law of an estimate of this value from so many reports."""
         ...
 
 
@@ -59,10 +69,13 @@ class Counted:
     q: float
 
     def interval(self, estimate: Estimate, alpha: float) -> tuple[Floats, Floats]:
-        """The score interval where its normal law is good, else the exact one."""
+        """The score interval where its normal law is good, else the exact one.
+
+        Its lower end decides, not the estimate: a share that is too small for it would else get it by chance.
+        """
         n = estimate.reports
-        exact = (n * self.q < _MANY) | (n * self.p * np.maximum(estimate.value, 0.0) < _MANY)
         low, high = self._score(estimate, alpha)
+        exact = (n * self.q < _MANY) | (n * self.p * np.maximum(low, 0.0) < _MANY)
         if exact.any():
             lows, highs = self._exact(n, alpha)
             low, high = np.where(exact, lows, low), np.where(exact, highs, high)
@@ -154,13 +167,14 @@ class Estimate:
         """The honest agents' estimate if each made-up report added `pushed` to the totals."""
         n, rest = self.reports, self.reports - malicious
         value = (self.totals - malicious * pushed) / rest
-        law = self.law
+        law, spread = self.law, self.variance
         if isinstance(law, Counted):
             supports = np.clip(np.rint(rest * (law.q + (law.p - law.q) * value)), 0, rest).astype(np.int64)
             law = replace(law, supports=supports)
-        elif not isinstance(law, Normal):
-            law = Normal()
-        return replace(self, value=value, variance=self.variance * (n / rest), reports=rest, law=law)
+        else:  # what was plugged in came from made-up reports as well: the worst variance of the honest ones stands in
+            spread = np.maximum(spread, self.worst_variance)
+            law = law.moved(value, rest) if isinstance(law, Movable) else Normal()
+        return replace(self, value=value, variance=spread * (n / rest), reports=rest, law=law)
 
 
 def _quantile(alpha: float) -> float:
@@ -172,7 +186,7 @@ def _quantile(alpha: float) -> float:
 
 def whole_array(values: Any, name: str) -> NDArray[np.int64]:  # noqa: ANN401 - anything may be handed in
     """One-dimensional whole numbers as int64; other types and shapes raise `ConfigurationError`."""
-    array = np.asarray(values)
+    array = as_array(values, name)
     if array.ndim != 1 or (array.size and array.dtype.kind not in "iu"):
         raise ConfigurationError(
             f"{name} is a one-dimensional array of whole numbers, not {array.dtype} of {array.ndim} dimensions"

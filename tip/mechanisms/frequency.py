@@ -70,10 +70,12 @@ class FrequencyOracle(PureMechanism):
         supports = self.supports(aggregate)
         p, q = float(self.p), float(self.q)
         value = (supports / n - q) / (p - q)
+        shares = np.concatenate([np.clip(value, 0, 1), [0.0, 1.0]])
+        variances = np.asarray(self.variance(shares, reports=n))
         return Estimate(
             value=value,
-            variance=np.asarray(self.variance(np.clip(value, 0, 1), reports=n)),
-            worst_variance=float(np.max(self.variance(np.array([0.0, 1.0]), reports=n))),
+            variance=variances[:-2],
+            worst_variance=float(variances[-2:].max()),
             reports=n,
             refused=aggregate.refused,
             law=Counted(supports, p, q),
@@ -130,21 +132,24 @@ class FrequencyOracle(PureMechanism):
 
 
 def checked_items(values: ArrayLike, categories: int) -> Indices:
-    """Whole numbers in [0, categories) as int64 `(n,)`; a single number is one row. Never prints a value."""
+    """Whole numbers in [0, categories) as int64 `(n,)`, perhaps the same array; a single number is one row.
+
+    Never prints a value.
+    """
     array = np.atleast_1d(np.asarray(values))
     if array.ndim != 1 or (array.size and array.dtype.kind not in "iu"):
         raise ConfigurationError(
             f"items are a one-dimensional array of whole numbers in [0, {categories}), not {array.dtype} "
             f"of shape {array.shape}"
         )
-    bad = (array < 0) | (array >= categories)
-    if bad.any():
+    if array.size and not 0 <= int(array.min()) <= int(array.max()) < categories:
+        bad = (array < 0) | (array >= categories)
         raise DataError(
             f"{int(bad.sum())} of {len(array)} values are no item",
             row=int(np.argmax(bad)) + 1,
             instead=f"items are the numbers 0 to {categories - 1}",
         )
-    return array.astype(np.int64)
+    return array.astype(np.int64, copy=False)
 
 
 def checked_counts(counts: ArrayLike, categories: int) -> Indices:

@@ -190,14 +190,11 @@ class HadamardResponse(FrequencyOracle):
 
     def supports(self, aggregate: Aggregate) -> Indices:
         """Net supports: reports in the item's own half less reports in the rest of its block; by transforms, exact."""
-        spectrum = aggregate.totals.reshape(self._blocks, self._rows).copy()
-        step = 1
-        while step < self._rows:
-            pairs = spectrum.reshape(self._blocks, -1, 2, step)
-            difference = pairs[:, :, 0] - pairs[:, :, 1]
-            pairs[:, :, 0] += pairs[:, :, 1]
-            pairs[:, :, 1] = difference
-            step *= 2
+        spectrum, half = aggregate.totals.reshape(self._blocks, self._rows), self._rows // 2
+        for _ in range(half.bit_length()):  # the lowest digit of the row is transformed, and becomes the highest
+            spectrum, before = np.empty_like(spectrum), spectrum
+            np.add(before[:, 0::2], before[:, 1::2], out=spectrum[:, :half])
+            np.subtract(before[:, 0::2], before[:, 1::2], out=spectrum[:, half:])
         return np.ascontiguousarray(spectrum[:, 1:].T).reshape(-1)[: self.categories]
 
     def _support(self, reports: Reports, items: Indices) -> NDArray[np.bool_]:
@@ -225,7 +222,8 @@ class HadamardResponse(FrequencyOracle):
         law: Law = Halves(net, block, float(self.own), float(self.other))
         if self._blocks == 1:
             law = Counted((n + net) // 2, float(self.own), 0.5)
-        return Estimate(value, variance, self._worst_variance() / n, n, aggregate.refused, law)
+        reach = (-1 / float(self.p), 1 / float(self.p))
+        return Estimate(value, variance, self._worst_variance() / n, n, aggregate.refused, law, reach=reach)
 
     def _worst_variance(self) -> float:
         """All in one block, on another item of it if there is one; else the greatest over f = m."""

@@ -31,6 +31,7 @@ import numpy as np
 from tip.errors import ConfigurationError
 from tip.mechanisms.aggregates import Aggregate
 from tip.mechanisms.base import MOST_LISTED
+from tip.mechanisms.choices import replace
 from tip.mechanisms.columns import Column, Integers
 from tip.mechanisms.families import MultiplyShift, count_equal
 from tip.mechanisms.frequency import FrequencyOracle, checked_categories, checked_items
@@ -94,7 +95,7 @@ class BlurredHash:
     def answers(self, hashes: Array, words: Array) -> Array:
         """Answers `(n,)` uint64 from one word each: the hash below S, else the word's lowest bits."""
         answers: Array = words & np.uint64(self.values - 1)
-        np.copyto(answers, hashes, where=heads(words, self.keep))
+        replace(answers, hashes, heads(words, self.keep))
         return answers
 
     def law(self, hashed: int) -> dict[tuple[int, ...], Fraction]:
@@ -283,7 +284,8 @@ def word_and_seed(family: MultiplyShift, stream: Stream, agents: Indices) -> tup
     """A 64-bit word `(n,)` for the answer and a seed, of each agent: one AES block where the seed has 64 bits."""
     per_word = 64 // family.container_bits
     words = stream.words(agents, 1 + -(-family.seed_words // per_word))
-    return words[:, 0], family.seeds_from(words[:, 1:].view(family.dtype)[:, : family.seed_words])
+    seeds = np.ascontiguousarray(words[:, 1:]).view(family.dtype)  # rows of few numbers are slow to copy later
+    return words[:, 0], family.seeds_from(seeds[:, : family.seed_words])
 
 
 def seed_column(family: MultiplyShift) -> Integers:

@@ -32,11 +32,12 @@ import numpy as np
 from tip.errors import ConfigurationError
 from tip.mechanisms.aggregates import Aggregate
 from tip.mechanisms.base import MOST_LISTED, Influence
+from tip.mechanisms.choices import either
 from tip.mechanisms.columns import Column, Integers
 from tip.mechanisms.frequency import FrequencyOracle, checked_categories, checked_counts, tallied
 from tip.mechanisms.geometry import LEAST_TALLY, difference_set, points, prime_power, primitive, spread, translates
 from tip.mechanisms.spec import Spec
-from tip.mechanisms.thresholds import WORD, below, checked_epsilon, exp_down, heads
+from tip.mechanisms.thresholds import WORD, checked_epsilon, exp_down, heads
 from tip.privacy.checks import whole
 from tip.privacy.shuffling import Blanket
 
@@ -164,16 +165,12 @@ class ProjectiveGeometryResponse(FrequencyOracle):
     def draw(self, values: NDArray[Any], stream: Stream, agents: Indices) -> tuple[NDArray[Any], ...]:
         """Word 0 decides whether the point lies in the hyperplane, word 1 which one it is.
 
-        One word serves both choices: only one of the two numbers made of it is used, and the coin does not know it.
+        The coin picks the number of points that word 1 chooses from.
         """
         words = stream.words(agents, 2)
         table = difference_set(self._order, self._dimension)
-        place = below(words[:, 1], self.inside, stream, agents, column=1)
-        other = below(words[:, 1], self.size - self.inside, stream, agents, column=1)
-        other += np.uint64(self.inside)
-        other ^= place
-        other *= ~heads(words[:, 0], self._keep)
-        place ^= other  # a choice without a branch
+        sizes = self.inside, self.size - self.inside
+        place = either(heads(words[:, 0], self._keep), words[:, 1], sizes, stream, agents)
         answers = table[place.view(np.int64)]
         answers += values.astype(table.dtype)
         np.minimum(answers, answers - table.dtype.type(self.size), out=answers)  # mod K: below K it wraps upward
