@@ -1,4 +1,4 @@
-"""Several attributes: exact laws, what hiding the attribute does and does not amplify, exact variances."""
+"""Several attributes: exact laws, amplification, variances."""
 
 from __future__ import annotations
 

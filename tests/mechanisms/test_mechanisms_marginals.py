@@ -1,4 +1,4 @@
-"""Two-way marginals: exact law, unbiased tables and averages, exact variance, consistency."""
+"""Two-way marginals: exact law, unbiased tables, consistency."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from tip.mechanisms.frequency import FrequencyOracle
     from tip.mechanisms.ranges import Factory
 
 ALPHA = 1e-6
@@ -54,6 +55,7 @@ def test_reports_follow_the_law(p_value: Callable[..., float]) -> None:
     assert p_value(mechanism, [1, 2, 0], law=mechanism.law([1, 2, 1])) < ALPHA
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("oracle", [GRR, OUE])
 def test_tables_and_averages_are_unbiased_with_their_variances(oracle: Factory) -> None:
     mechanism, runs = TwoWayMarginals(SIZES, 1.5, oracle), 250
@@ -70,8 +72,8 @@ def test_tables_and_averages_are_unbiased_with_their_variances(oracle: Factory) 
             changed[pair].append(consistent[pair] - truth)
         for at in range(3):
             way = mechanism.one_way(aggregate, at)
-            truth = np.bincount(RECORDS[:, at], weights=COUNTS / 1000, minlength=SIZES[at])
-            ways[at].append((way.value - truth) / np.sqrt(way.variance))
+            held = np.bincount(RECORDS[:, at], weights=COUNTS / 1000, minlength=SIZES[at])
+            ways[at].append((way.value - held) / np.sqrt(way.variance))
     for scores in (*raw.values(), *ways):
         z = np.array(scores)
         assert np.abs(z.mean(axis=0)).max() < 6 / np.sqrt(runs)
@@ -97,7 +99,7 @@ def test_consistent_tables_agree_and_are_nearer_to_the_truth() -> None:
 
 
 @pytest.mark.parametrize("oracle", [GRR(6, 1.0), OUE(6, 1.0)])
-def test_the_noise_of_a_row_is_that_of_the_enumerated_law(oracle: GeneralizedRandomizedResponse) -> None:
+def test_the_noise_of_a_row_is_that_of_the_enumerated_law(oracle: FrequencyOracle) -> None:
     p, q = float(oracle.p), float(oracle.q)
     expected = []
     for held in (0, 5):

@@ -1,4 +1,4 @@
-"""The count-mean sketch: exact law, unbiased over its hashes, exact variance, bounded reports."""
+"""Count-mean sketch: exact law, unbiased over hashes, variance."""
 
 from __future__ import annotations
 

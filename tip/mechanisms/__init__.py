@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tip.mechanisms.additive import LocalGaussian, LocalLaplace, RoundedGaussian
     from tip.mechanisms.aggregates import Aggregate
+    from tip.mechanisms.attributes import RandomSamplingFakeData, SampledAttribute
     from tip.mechanisms.attributes_mean import SampledMeans
     from tip.mechanisms.base import Influence
     from tip.mechanisms.bitflip import BitFlip
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from tip.mechanisms.location import PlanarLaplace
     from tip.mechanisms.loloha import LongitudinalHashing
     from tip.mechanisms.longitudinal import LongitudinalUnary
+    from tip.mechanisms.marginals import TwoWayMarginals
     from tip.mechanisms.memory import Memory
     from tip.mechanisms.mixing import shuffled
     from tip.mechanisms.numeric import Duchi
@@ -39,7 +41,9 @@ if TYPE_CHECKING:
     from tip.mechanisms.projective import ProjectiveGeometryResponse
     from tip.mechanisms.quantized_vectors import SQKR
     from tip.mechanisms.ranges import Hierarchical
+    from tip.mechanisms.rappor import Rappor
     from tip.mechanisms.reports import Reports
+    from tip.mechanisms.sketch import CountMeanSketch
     from tip.mechanisms.subset import SubsetSelection
     from tip.mechanisms.unary import OptimizedUnaryEncoding, SymmetricUnaryEncoding, UnaryEncoding
     from tip.mechanisms.vectors import L2BallDuchi
@@ -51,6 +55,7 @@ __all__ = [
     "BinaryRandomizedResponse",
     "BitFlip",
     "CohortLocalHashing",
+    "CountMeanSketch",
     "DistributedGaussian",
     "Duchi",
     "Estimate",
@@ -78,13 +83,17 @@ __all__ = [
     "PrivUnitSubset",
     "ProjUnit",
     "ProjectiveGeometryResponse",
+    "RandomSamplingFakeData",
+    "Rappor",
     "RealGaussianVectors",
     "Reports",
     "RoundedGaussian",
+    "SampledAttribute",
     "SampledMeans",
     "SquareWave",
     "SubsetSelection",
     "SymmetricUnaryEncoding",
+    "TwoWayMarginals",
     "UnaryEncoding",
     "cohorts_for",
     "honest_shares",
@@ -100,6 +109,7 @@ _HOMES = {
     "BinaryRandomizedResponse": "categorical",
     "BitFlip": "bitflip",
     "CohortLocalHashing": "cohorts",
+    "CountMeanSketch": "sketch",
     "DistributedGaussian": "distributed",
     "Duchi": "numeric",
     "Estimate": "estimates",
@@ -127,14 +137,18 @@ _HOMES = {
     "PrivUnitSubset": "privunit",
     "ProjUnit": "projected",
     "ProjectiveGeometryResponse": "projective",
+    "RandomSamplingFakeData": "attributes",
+    "Rappor": "rappor",
     "RealGaussianVectors": "gaussian_vectors",
     "Reports": "reports",
     "RoundedGaussian": "additive",
     "SQKR": "quantized_vectors",
+    "SampledAttribute": "attributes",
     "SampledMeans": "attributes_mean",
     "SquareWave": "distribution",
     "SubsetSelection": "subset",
     "SymmetricUnaryEncoding": "unary",
+    "TwoWayMarginals": "marginals",
     "UnaryEncoding": "unary",
     "cohorts_for": "cohorts",
     "honest_shares": "distributed",

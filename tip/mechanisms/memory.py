@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tip.mechanisms.permanent import LongitudinalOracle
+    from tip.mechanisms.permanent import Permanent
     from tip.privacy.guarantees import Guarantee
 
 _APPLICATION: Final = 0x5449504D  # "TIPM": what a file says of itself
@@ -145,7 +145,7 @@ class Memory:
     def __reduce__(self) -> NoReturn:
         raise TypeError("a memory is not pickled: it holds a secret; open its file instead")
 
-    def respond(self, mechanism: LongitudinalOracle, value: int, *, round: int) -> Reports:  # noqa: A002
+    def respond(self, mechanism: Permanent, value: int, *, round: int) -> Reports:  # noqa: A002
         """The report of this round, durable before it is returned; one that was answered is answered by the same bytes.
 
         `value`: as `mechanism.randomize` takes it. What is charged can be asked for (`spent`).
@@ -165,7 +165,7 @@ class Memory:
         except MalformedMessage as error:
             raise _fault(self.path, "SQLITE_CORRUPT") from error
 
-    def spent(self, mechanism: LongitudinalOracle) -> Remembered:
+    def spent(self, mechanism: Permanent) -> Remembered:
         """How many states and rounds were answered by this mechanism, and what that promises together."""
         digest = mechanism.spec.digest
         with _told(self.path):
@@ -175,7 +175,7 @@ class Memory:
             )
         return Remembered(states, rounds, mechanism.guarantee_after(states) if states else None)
 
-    def _answer(self, mechanism: LongitudinalOracle, held: Any, number: int) -> bytes:  # noqa: ANN401 - an array
+    def _answer(self, mechanism: Permanent, held: Any, number: int) -> bytes:  # noqa: ANN401 - an array
         """Draw the report and write it down with its state; inside a transaction."""
         digest = mechanism.spec.digest
         permanent = self._stream("permanent", digest)

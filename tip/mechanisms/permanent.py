@@ -30,13 +30,14 @@ from dataclasses import replace
 from fractions import Fraction
 from itertools import product
 from math import prod
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import numpy as np
 
 from tip.errors import ConfigurationError
 from tip.mechanisms.base import AES, DEVICE, MOST_LISTED, PRESENCE, checked_agents
 from tip.mechanisms.frequency import FrequencyOracle
+from tip.mechanisms.inputs import as_array, checked_round
 from tip.mechanisms.reports import Reports
 from tip.mechanisms.thresholds import checked_epsilon, exp_down, loss
 from tip.privacy.checks import whole
@@ -50,6 +51,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
+    from tip.mechanisms.columns import Column
+    from tip.mechanisms.spec import Spec
     from tip.privacy.events import Event
     from tip.randomness import Entropy, Stream
 
@@ -67,6 +70,22 @@ KEPT: Final = Assumption(
 PATTERN: Final = Assumption(
     "pattern", "in which rounds the state changes, or returns to an earlier one, is not a secret"
 )
+
+
+class Permanent(Protocol):
+    """What a `Memory` answers with: a mechanism that parts what is drawn once from what is drawn in each round."""
+
+    @property
+    def spec(self) -> Spec: ...  # noqa: D102 - as `Mechanism` says
+    @property
+    def layout(self) -> tuple[Column, ...]: ...  # noqa: D102
+    def checked(self, values: ArrayLike) -> Array: ...  # noqa: D102
+    def read(self, data: bytes) -> Reports: ...  # noqa: D102
+    def guarantee_after(self, states: int = 1) -> Guarantee: ...  # noqa: D102
+    def state(self, values: Array, permanent: Stream, agents: Indices) -> Indices: ...  # noqa: D102
+    def answer(  # noqa: D102
+        self, values: Array, permanent: Stream, instant: Stream, agents: Indices
+    ) -> tuple[Array, ...]: ...
 
 
 class LongitudinalOracle(FrequencyOracle):
@@ -132,10 +151,10 @@ class LongitudinalOracle(FrequencyOracle):
 
         `SYSTEM`, the default, keeps nothing: each call costs another first report. See `Mechanism.randomize`.
         """
-        checked = self.checked(values)
+        checked = self.checked(as_array(values))
         who = np.arange(len(checked), dtype=np.int64) if agents is None else checked_agents(agents, len(checked))
         kept = entropy.stream(f"permanent {self.spec.name}")
-        fresh = entropy.stream(f"{self.PURPOSE} {self.spec.name}", round)
+        fresh = entropy.stream(f"{self.PURPOSE} {self.spec.name}", checked_round(round))
         columns = tuple(np.empty(column.shape(len(checked)), dtype=column.dtype) for column in self.layout)
         for first in range(0, len(checked), self.block):
             rows = slice(first, first + self.block)
