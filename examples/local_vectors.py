@@ -34,6 +34,8 @@ def main() -> None:
         status = mechanism.guarantee.status
         name = mechanism.spec.name
         print(f"{name:22}{status:12}{mechanism.report_bits:6}{error:10.5f}{mechanism.error() / AGENTS:10.5f}")
+    scatter = (2 / DIMENSION) ** 0.5
+    print(f"\nOne run each: with {DIMENSION} coordinates an error scatters by about {scatter:.0%} around its promise.")
 
 
 if __name__ == "__main__":

@@ -284,6 +284,7 @@ class Stream:
         lane = 0
         while True:
             words = self.words(_ONE_AGENT, size, lane=lane)[0]
-            if len(np.unique(words)) == size:
-                return np.argsort(words).astype(np.int64)
+            order = np.argsort(words).astype(np.int64)
+            if (np.diff(words[order]) > 0).all():
+                return order
             lane += 1

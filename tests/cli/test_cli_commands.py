@@ -301,7 +301,7 @@ def test_each_requirement_is_worded(runner: CliRunner, tmp_path: Path) -> None:
     plan.write_text(dataclasses.replace(example, privacy=both).to_toml())
     for command in (["explain", str(plan)], ["run", str(plan), "-q", "-c", "rounds=2", "--out", str(tmp_path)]):
         words = " ".join(runner.invoke(app, command).stdout.split())
-        assert words.index("Also required") < words.index("Against anybody who sees the released models")
+        assert words.index("Also required") < words.index("Against anybody who sees all that is published")
         assert words.count("Assumed (own-count)") == 1
     assert json.loads(runner.invoke(app, ["explain", str(plan), "--json"]).stdout)["run"]["required"] == 2
 

@@ -197,7 +197,7 @@ def test_engineers_are_not_told_twice() -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("world", "anybody who sees the released models and reports of all rounds"),
+        ("world", "anybody who sees all that is published"),
         ("coordinator", "the coordinator, who runs the rounds"),
         ("network", "an eavesdropper on the network, who sees who sends when and how much"),
         ("10% of agents", "any 10 % of the enrolled agents (chosen before cohorts are drawn), who pool"),

@@ -26,7 +26,7 @@ ALPHA = 1e-6
 def zipf(categories: int, reports: int, exponent: float = 1.1) -> np.ndarray:
     """Counts that fall like a power."""
     weights = np.arange(1, categories + 1) ** -exponent
-    return np.round(weights / weights.sum() * reports).astype(np.int64)
+    return np.asarray(np.round(weights / weights.sum() * reports), dtype=np.int64)
 
 
 @pytest.mark.parametrize("epsilon", [1e-6, 0.5, 1, 2, 4, 40])
@@ -67,7 +67,7 @@ def mean_squares(mechanisms: list[CohortLocalHashing], counts: np.ndarray) -> np
         m.estimate(m.simulate(counts, entropy=Entropy.seeded(run))).value - counts / counts.sum()
         for run, m in enumerate(mechanisms)
     ]
-    return np.square(errors).mean(axis=0)
+    return np.asarray(np.square(errors).mean(axis=0))
 
 
 def test_the_variance_is_that_of_agents_over_public_seeds() -> None:

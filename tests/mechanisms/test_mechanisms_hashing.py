@@ -221,7 +221,7 @@ def test_a_second_report_of_an_id_is_refused() -> None:
 def test_the_influence_is_reached_by_a_seed_under_which_all_items_collide() -> None:
     mechanism = LocalHashing(50, 1.0)
     column = mechanism.layout[0]
-    forged = np.zeros((1, column.width), dtype=column.dtype)  # type: ignore[union-attr]  # integers have a width
+    forged = np.zeros((1, column.width), dtype=column.dtype)
     report = Reports(mechanism.spec.digest, mechanism.layout, (forged, np.zeros(1, dtype=np.uint8)))
     moved = mechanism.estimate(mechanism.aggregate(report)).totals
     bound = mechanism.max_influence()

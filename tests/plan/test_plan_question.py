@@ -52,6 +52,19 @@ def test_a_plan_is_read_by_what_it_says() -> None:
     assert PLAN.replace("epsilon=2").privacy.epsilon == 2.0
 
 
+@pytest.mark.parametrize(("short", "full"), mechanisms.SHORT)
+def test_an_abbreviation_is_answered_with_the_name(short: str, full: str) -> None:
+    assert full in mechanisms.NAMES
+    with pytest.raises(ConfigurationError, match=f'Did you mean "{full}"'):
+        PLAN.replace(f"mechanism={short.upper()}")
+
+
+@pytest.mark.parametrize("kind", ['kind = "sum"', ""])
+def test_a_question_that_does_not_say_what_it_asks_for_is_told_so(kind: str) -> None:
+    with pytest.raises(ConfigurationError, match=r'task.kind .* Write kind = "histogram" or kind = "mean"'):
+        parse_plan(TEXT.replace('kind = "histogram"', kind))
+
+
 def test_each_reader_names_the_other() -> None:
     with pytest.raises(ConfigurationError, match=r"question.toml:12 task.kind = .*tip.QuestionPlan.read"):
         Plan.parse(TEXT, "question.toml")

@@ -6,6 +6,7 @@ import json
 import math
 import re
 from dataclasses import replace
+from fractions import Fraction
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,8 @@ import pytest
 from tip.errors import ConfigurationError, DataError
 from tip.files import RunFolder
 from tip.mechanisms.categorical import GeneralizedRandomizedResponse
+from tip.mechanisms.subset import SubsetSelection
+from tip.mechanisms.unary import OptimizedUnaryEncoding
 from tip.privacy.guarantees import Status
 from tip.report.answers import Answer, answer_classes, read_answer, write_answer
 from tip.report.history import Release
@@ -71,6 +74,8 @@ ANSWER = Answer(
     low=(-0.041, 0.79, 0.16),
     high=(0.0145, 0.85, 0.22),
     variance=(1e-4, 4e-4, 1e-4),
+    wary_low=(-0.063, 0.77, 0.14),
+    wary_high=(0.036, 0.87, 0.24),
     truth=(0.0021, 0.8, 0.1979),
     liars=95,
 )
@@ -173,6 +178,18 @@ def test_the_influence_is_told_upward() -> None:
     assert influence_in_words({}, counted=1000, malicious=0.1, scale=None) == ()
 
 
+@pytest.mark.parametrize("epsilon", [1e-3, 0.5, 1.0, 4.0])
+@pytest.mark.parametrize("mechanism", [GeneralizedRandomizedResponse, SubsetSelection, OptimizedUnaryEncoding])
+def test_no_report_changes_the_odds_by_more_than_is_said(mechanism: Any, epsilon: float) -> None:  # noqa: ANN401 - several classes
+    asked = mechanism(4, epsilon)
+    sentence = for_participants(described(asked, ("a", "b", "c", "d"), ""), asked.guarantee)[-1]
+    factor = Fraction(re.search(r"at most a factor of ([\d.]+)\.", sentence)[1])  # type: ignore[index] # it is there
+    laws = [asked.law(item) for item in range(4)]
+    largest = max(one[report] / other[report] for one in laws for other in laws for report in one)
+    assert largest <= factor  # whatever the prior odds: Bayes multiplies them by this ratio
+    assert largest > 1 + (factor - 1) * Fraction(9, 10)  # a sentence with a tenth less would be false
+
+
 def test_nothing_that_its_authors_wrote_runs(tmp_path: Path) -> None:
     evil = replace(ANSWER, items=(EVIL, "No", "no listed answer"))
     text = page(build(tmp_path, evil, PLAN.replace('"Ever?"', json.dumps(EVIL))).path)
@@ -183,21 +200,28 @@ def test_nothing_that_its_authors_wrote_runs(tmp_path: Path) -> None:
 
 
 def test_a_question_that_was_given_up_says_why(tmp_path: Path) -> None:
-    nothing: dict[str, Any] = dict.fromkeys(("estimate", "low", "high", "variance", "truth"), ())
+    lists = ("estimate", "low", "high", "variance", "wary_low", "wary_high", "truth")
+    nothing: dict[str, Any] = dict.fromkeys(lists, ())
     lost = replace(ANSWER, released=False, reason="12 reports count; the minimum is 20", liars=None, **nothing)
     said = Read(page(build(tmp_path, lost).path)).text
     assert "There is no answer: 12 reports count; the minimum is 20. Nothing was released." in said
 
 
 def test_a_mean_is_told_on_its_own_scale(tmp_path: Path) -> None:
-    mean = replace(
-        ANSWER, items=("age",), estimate=(41.25,), low=(39.5,), high=(43.0,), variance=(0.8,), truth=(41.9,), liars=None
-    )
+    one: dict[str, Any] = {"estimate": (41.25,), "low": (39.5,), "high": (43.0,), "variance": (0.8,), "truth": (41.9,)}
+    mean = replace(ANSWER, items=("age",), **one, wary_low=(38.5,), wary_high=(44.0,), liars=None)
     plan = PLAN.replace('"histogram"', '"mean"').replace('categories = ["Yes", "No"]', "range = [20, 80]")
     said = Read(page(build(tmp_path, mean, plan).path)).text
     assert "41.25 (39.5 to 43)" in said
     assert "the upright line is 20" in said
     assert "%" not in said[said.index("Item by item") : said.index("Who saw what")].replace("95%", "")
+
+
+def test_intervals_that_allow_for_liars_are_told_where_there_are_some(tmp_path: Path) -> None:
+    said = Read(page(build(tmp_path / "some", ANSWER).path)).text
+    assert re.search(r"whatever .* sent: Yes −6.3 % to 3.6 %; No 77.0 % to 87.0 %", said)
+    none = replace(ANSWER, wary_low=(), wary_high=())
+    assert "honest agents' answers whatever" not in Read(page(build(tmp_path / "none", none).path)).text
 
 
 def test_long_lists_are_cut_and_say_so(tmp_path: Path) -> None:
@@ -206,6 +230,8 @@ def test_long_lists_are_cut_and_say_so(tmp_path: Path) -> None:
         ANSWER,
         items=tuple(f"item {i}" for i in range(count)),
         **{name: tuple(i / 1000 for i in range(count)) for name in ("estimate", "low", "high", "variance")},  # type: ignore[arg-type]
+        wary_low=(),
+        wary_high=(),
         truth=(),
     )
     said = Read(page(build(tmp_path, many).path)).text
@@ -217,7 +243,8 @@ def test_long_lists_are_cut_and_say_so(tmp_path: Path) -> None:
 def test_every_figure_has_its_class() -> None:
     classes = answer_classes()
     assert classes["truth"] is classes["liars"] is Release.EVALUATION
-    assert {classes[n] for n in ("estimate", "low", "high", "variance")} == {Release.POST_PROCESSING}
+    charged = ("estimate", "low", "high", "variance", "wary_low", "wary_high")
+    assert {classes[n] for n in charged} == {Release.POST_PROCESSING}
 
 
 @pytest.mark.parametrize(

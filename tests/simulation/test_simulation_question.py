@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tip.errors import ConfigurationError, NotEnoughAgents
+from tip.errors import ConfigurationError, DataError, NotEnoughAgents
 from tip.plan import QuestionPlan, mechanisms
 from tip.plan.question import OTHER
 from tip.report.answers import answer_classes, read_answer
@@ -74,6 +74,7 @@ def test_who_reports_does_not_depend_on_an_answer(plan: QuestionPlan, monkeypatc
     monkeypatch.setattr(sys.modules["small_answers"], "people", lambda: {**people(), "answer": [""] * 300})
     silent = prepare(plan)
     assert np.array_equal(silent.answering(), who)
+    assert "question.codes" in silent.held.notes[-1]
     assert (silent.values == 2).all()
 
 
@@ -89,6 +90,23 @@ def test_what_stands_for_no_answer_is_public(plan: QuestionPlan, number: Questio
     middle = prepare(number)
     assert (middle.values[-30:] == 35).all()
     assert truth(middle) == pytest.approx(((34.5 * 270 + 35 * 30) / 300,))
+
+
+@pytest.mark.parametrize("setting", ["column=anser", "among=anser", "agent=anser"])
+def test_a_column_that_is_missing_is_told_with_the_key_that_names_it(plan: QuestionPlan, setting: str) -> None:
+    key = "question.column" if setting.startswith("column") else f"data.{setting.partition('=')[0]}"
+    with pytest.raises(DataError, match=rf"'anser': there is no such column. .*It is named by {key} \(the setting"):
+        prepare(plan.replace(setting))
+
+
+def test_intervals_that_allow_for_liars_hold_the_plain_ones(
+    plan: QuestionPlan, number: QuestionPlan, tmp_path: Path
+) -> None:
+    for asked, name in ((plan, "generalized-randomized-response"), (number, "duchi")):
+        told = simulate(asked.replace(f"mechanism={name}", "robustness.malicious=0.02"), folder=tmp_path / name).answer
+        assert all(low < plain for low, plain in zip(told.wary_low, told.low, strict=True))
+        assert all(high > plain for high, plain in zip(told.wary_high, told.high, strict=True))
+    assert simulate(plan.replace("robustness.malicious=0"), folder=tmp_path / "none").answer.wary_low == ()
 
 
 def test_one_agent_with_several_rows_answers_once(plan: QuestionPlan) -> None:

@@ -211,7 +211,7 @@ def _liars(count: int, agents: ArrayLike | None) -> Indices:
     """The liars' indices: 0 .. count - 1 unless they are given."""
     whole("count", count, least=1)
     who = np.arange(count, dtype=np.int64) if agents is None else whole_array(agents, "agents")
-    if who.shape != (count,) or who.min() < 0 or len(np.unique(who)) != count:
+    if who.shape != (count,) or who.min() < 0 or not (np.diff(np.sort(who)) > 0).all():
         raise ConfigurationError(f"agents are {count} different whole numbers >= 0")
     return who
 

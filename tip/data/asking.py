@@ -12,7 +12,7 @@ sends is fixed before anybody looks.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tip.data.sources import Table
+
+_FOREIGN: Final = (
+    "Nobody holds a usable answer: check the column, and how the source writes each category (question.codes)."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +64,12 @@ class AnswerSettings:
         if bool(self.listed) == (self.bounds is not None):
             raise ConfigurationError("a question has either a list of items or a range.", where="question")
         if len({_plain(text) for text in self.listed}) < len(self.listed):
-            raise ConfigurationError("names an answer twice.", where="question.codes")
+            raise ConfigurationError(
+                "names an answer twice.",
+                where="question.codes",
+                why='Codes are compared as numbers where they are numbers: "1" and "1.0" are one.',
+                instead="Give each category a code of its own.",
+            )
 
     @property
     def numbers(self) -> Mapping[str, NumberRange]:
@@ -122,6 +131,7 @@ def _told(held: NDArray[Any], ids: NDArray[Any], table: Table, rows: int) -> Ans
         *table.notes,
         *((f"{left} rows of the source are not among those who are asked.",) if left else ()),
         *((f"{silent} agents hold no usable answer and send a report all the same.",) if silent else ()),
+        *((_FOREIGN,) if silent == len(held) else ()),
     )
     return Answers(held, ids, notes)
 

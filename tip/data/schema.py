@@ -194,7 +194,7 @@ def _number(table: Table, name: str, place: int, text: str, silent: frozenset[st
         file=table.source,
         row=int(table.numbers[place]),
         column=name,
-        instead="List the text under this column's missing codes, or the column under data.categories.",
+        instead="List the text among this column's missing codes, or take the column as one of listed answers.",
     )
 
 

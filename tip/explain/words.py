@@ -36,6 +36,7 @@ Audience = Literal["participant", "engineer"]
 FALSE_ALARMS: Final = 0.01  # the share at which participants read a hit rate
 _ENGINEER_FALSE_ALARMS: Final = (0.01, 0.1)
 UNENFORCED: Final = "ideal-sum"  # the assumption that nothing in a run enforces
+ONCE: Final = "one-report"  # the assumption of what covers one report, not all that an agent ever sends
 _BASES: Final = (100, 1_000, 10_000)
 _LARGEST_POWER: Final = 700  # of e, below which it is a float
 _SLACK: Final = 1.35  # rounding to a whole count may add so much, else a larger base is taken
@@ -44,6 +45,7 @@ _UNITS: Final = {
     Unit.AGENT: "It covers everything that you contribute, in all rounds together.",
     Unit.RECORD: "It covers any one of your records, not all of them together.",
 }
+_ONE_REPORT: Final = "It covers one report; each further one would be charged again."
 _RELATIONS: Final = {
     Neighboring.REPLACE_ONE: "It compares your data with any others in their place; that you take part is no secret.",
     Neighboring.ADD_REMOVE_ONE: "It compares taking part with not taking part.",
@@ -109,7 +111,7 @@ def coalition_in_words(coalition: Coalition) -> str:
     agents = f"any {_share(coalition.fraction)} of the enrolled agents ({_CHOSEN[coalition.chosen]})"
     members = [*named, agents] if coalition.fraction else named
     if not members:
-        return "anybody who sees the released models and reports of all rounds"
+        return "anybody who sees all that is published"
     if members == named and len(named) == 1:
         return f"{members[0]}{_DOES.get(min(coalition.parties), '')}"
     return f"{' and '.join(members)}, who pool all that they see"
@@ -147,7 +149,7 @@ def rounded_up(value: float, digits: int = 3) -> str:
 def _for_participants(guarantee: Guarantee) -> tuple[str, ...]:
     return (
         _trade_off(guarantee, FALSE_ALARMS),
-        _UNITS[guarantee.unit],
+        _ONE_REPORT if any(a.name == ONCE for a in guarantee.assumptions) else _UNITS[guarantee.unit],
         _RELATIONS[guarantee.neighboring],
         f"What is covered: {guarantee.scope}.",
     )

@@ -27,6 +27,7 @@ from tip.errors import ConfigurationError
 from tip.mechanisms.aggregates import Aggregate
 from tip.mechanisms.collecting import Collected, collect
 from tip.mechanisms.estimates import whole_array
+from tip.mechanisms.inputs import as_array, checked_round
 from tip.mechanisms.reports import Reports, Screened
 from tip.mechanisms.thresholds import checked_epsilon, loss
 from tip.privacy.coalitions import Coalition
@@ -158,13 +159,15 @@ class Mechanism(ABC):
         and nobody is protected; with `SYSTEM`, the default, every call draws anew.
         Raises `ConfigurationError` and `DataError`, which name rows and never a value.
         """
-        checked = self.checked(values)
-        who = np.arange(len(checked), dtype=np.int64) if agents is None else checked_agents(agents, len(checked))
-        stream = entropy.stream(f"{self.PURPOSE} {self.spec.name}", round)
-        columns = tuple(np.empty(column.shape(len(checked)), dtype=column.dtype) for column in self.layout)
-        for first in range(0, len(checked), self.block):
-            rows = slice(first, first + self.block)
-            for column, part in zip(columns, self.draw(checked[rows], stream, who[rows]), strict=True):
+        checked = self.checked(as_array(values))
+        count, block = len(checked), self.block
+        given = None if agents is None else checked_agents(agents, count)
+        stream = entropy.stream(f"{self.PURPOSE} {self.spec.name}", checked_round(round))
+        columns = tuple(np.empty(column.shape(count), dtype=column.dtype) for column in self.layout)
+        for first in range(0, count, block):
+            rows = slice(first, min(first + block, count))
+            who = np.arange(first, rows.stop, dtype=np.int64) if given is None else given[rows]
+            for column, part in zip(columns, self.draw(checked[rows], stream, who), strict=True):
                 column[rows] = part
         return Reports(self.spec.digest, self.layout, columns)
 
@@ -183,9 +186,11 @@ class Mechanism(ABC):
     def validate(self, reports: Reports) -> Screened:
         """Part the rows that an honest agent may send from those that it may not. A second report of an id is refused.
 
-        Raises `ConfigurationError` for reports of another mechanism.
+        Raises `ConfigurationError` for reports of another mechanism, or with other columns.
         """
         self._same(reports.digest, "reports")
+        if reports.layout != self.layout:
+            raise ConfigurationError("these reports have other columns than the mechanism's")
         good = np.ones(len(reports), dtype=np.bool_)
         reasons: dict[str, int] = {}
         for column, array in zip(reports.layout, reports.columns, strict=True):
@@ -207,7 +212,7 @@ class Mechanism(ABC):
         """The totals of the reports that are valid; the others are counted as refused."""
         screened = self.validate(reports)
         kept, block = screened.accepted, self.tally_block
-        totals = self.tally(kept.take(slice(0, block)))
+        totals = self.tally(kept if len(kept) <= block else kept.take(slice(0, block)))
         for first in range(block, len(kept), block):
             totals += self.tally(kept.take(slice(first, first + block)))
         return Aggregate(self.spec.digest, len(kept), len(screened.refused), totals)
@@ -291,7 +296,7 @@ EVERYBODY: Final = Coalition.parse("coordinator + network + 99.999% of agents (a
 def checked_agents(agents: ArrayLike, count: int) -> Indices:
     """Distinct agent indices >= 0, one for each value: two agents with one index would share their bits."""
     who = whole_array(agents, "agents")
-    if who.shape != (count,) or (who.size and who.min() < 0) or len(np.unique(who)) != count:
+    if who.shape != (count,) or (who.size and who.min() < 0) or not (np.diff(np.sort(who)) > 0).all():
         raise ConfigurationError(f"agents are {count} different whole numbers >= 0, one for each value")
     return who
 

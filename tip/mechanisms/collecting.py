@@ -52,7 +52,9 @@ class _Form:
 
     def read(self, data: bytes) -> Reports:
         """The reports of one message, with ids exactly where they are wanted."""
-        reports = Reports.from_bytes(data, digest=self.digest, layout=self.layout)
+        if not isinstance(data, bytes | bytearray | memoryview):
+            raise MalformedMessage("a message is bytes")
+        reports = Reports.from_bytes(bytes(data), digest=self.digest, layout=self.layout)
         if (reports.ids is not None) != self.ids:
             raise MalformedMessage("reports carry ids here" if self.ids else "reports carry no ids here")
         return reports
@@ -69,7 +71,7 @@ def collect(messages: Sequence[bytes], *, digest: bytes, layout: tuple[Column, .
     header, length = form.single_header, form.single_length
     parts: list[Reports] = []
     refused: Refused = []
-    usual = (len(data) == length and data.startswith(header) for data in messages)
+    usual = (isinstance(data, bytes) and len(data) == length and data.startswith(header) for data in messages)
     for single, group in groupby(enumerate(usual), key=lambda pair: pair[1]):
         numbers = [number for number, _ in group]
         for first in range(0, len(numbers), _TOGETHER):

@@ -41,7 +41,7 @@ _NARROW: Final = 1 << 32
 def checked_epsilon(epsilon: float | Fraction) -> Fraction:
     """Epsilon as an exact fraction, in [1e-6, 40]; raises `ConfigurationError` otherwise."""
     if isinstance(epsilon, bool) or not isinstance(epsilon, int | float | Fraction) or not math.isfinite(epsilon):
-        raise ConfigurationError(f"epsilon is a number, not {epsilon!r}")
+        raise ConfigurationError(f"epsilon is a finite number (int, float or Fraction), not {epsilon!r}")
     if not LEAST_EPSILON <= epsilon <= MOST_EPSILON:
         raise ConfigurationError(
             f"epsilon lies in [{LEAST_EPSILON:g}, {MOST_EPSILON:g}], not {float(epsilon):g}",

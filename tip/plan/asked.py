@@ -10,7 +10,7 @@ from typing import ClassVar, Final
 
 from tip.plan.keys import key, settle
 from tip.plan.kinds import Choice, Code, Listed, Range, Real, Text, Whole
-from tip.plan.mechanisms import NAMES
+from tip.plan.mechanisms import NAMES, SHORT
 
 _ANSWER: Final = Text(pattern=r"\S(.*\S)?", told="text without blanks around it")
 _SHARE: Final = Real(0, 1, "high")
@@ -53,7 +53,11 @@ class Question:
     )
     codes: tuple[str, ...] | None = field(
         default=None,
-        metadata=key(Listed(_ANSWER, 2), "how the source writes each of the categories; absent: as they are"),
+        metadata=key(
+            Listed(_ANSWER, 2),
+            "how the source writes each of the categories; absent: as they are",
+            example='["1", "0"]',
+        ),
     )
     unlisted: str = field(
         default="item",
@@ -64,7 +68,9 @@ class Question:
     )
     range: tuple[float, float] | None = field(
         default=None,
-        metadata=key(Range(), 'the public range of a number (task.kind = "mean"): answers are clipped to it'),
+        metadata=key(
+            Range(), 'the public range of a number (task.kind = "mean"): answers are clipped to it', example="[0, 100]"
+        ),
     )
     missing: tuple[float | str, ...] = field(
         default=(), metadata=key(Listed(Code()), 'codes of a number that mean "no answer"; they count as the middle')
@@ -172,7 +178,7 @@ class LocalRequirement:
     )
     mechanism: str = field(
         metadata=key(
-            Choice(("auto", *NAMES)),
+            Choice(("auto", *NAMES), short=SHORT),
             'how a report hides the answer; "auto" takes the most accurate one and says why',
             example='"generalized-randomized-response"',
             privacy=True,
@@ -206,7 +212,9 @@ class Standing:
     TABLE: ClassVar[str] = "robustness"
     malicious: float = field(
         default=0.0,
-        metadata=key(_SHARE, "the share of liars for which the report says how far they can move an answer"),
+        metadata=key(
+            _SHARE, "the share of liars for which the report says how far they can move an answer", example="0.01"
+        ),
     )
 
     def __post_init__(self) -> None:

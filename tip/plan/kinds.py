@@ -180,13 +180,15 @@ class Text(Kind):
 class Choice(Kind):
     """One of the names that exist `today`, or one that comes `later` (read, then refused with the reason).
 
-    `function` admits "package.module:function" as well; `column` admits any other name, meaning a column.
+    `function` admits "package.module:function" as well; `column` admits any other name, meaning a column. `short`
+    pairs abbreviations that people use with the names that they stand for: hinted at, never admitted.
     """
 
     today: tuple[str, ...]
     later: tuple[str, ...] = ()
     function: bool = False
     column: bool = False
+    short: tuple[tuple[str, str], ...] = ()
 
     @property
     def words(self) -> str:
@@ -205,7 +207,9 @@ class Choice(Kind):
 
     def hint(self, value: object) -> str:
         """The nearest name."""
-        found = near(value, self.today + self.later) if isinstance(value, str) else None
+        if not isinstance(value, str):
+            return ""
+        found = dict(self.short).get(value.lower()) or near(value, self.today + self.later)
         return f'Did you mean "{found}"?' if found else ""
 
 

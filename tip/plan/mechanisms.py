@@ -55,6 +55,21 @@ TABLE: Final[dict[str, Line]] = {
     "hybrid": Line("mean", "piecewise", "Hybrid"),
 }
 NAMES: Final = tuple(TABLE)
+SHORT: Final = (  # as papers and other packages call them
+    ("rr", BINARY),
+    ("warner", BINARY),
+    ("grr", "generalized-randomized-response"),
+    ("krr", "generalized-randomized-response"),
+    ("oue", "optimized-unary-encoding"),
+    ("sue", "symmetric-unary-encoding"),
+    ("rappor", "symmetric-unary-encoding"),
+    ("ss", "subset-selection"),
+    ("hr", "hadamard-response"),
+    ("olh", "local-hashing"),
+    ("pgr", "projective-geometry-response"),
+    ("pm", "piecewise"),
+    ("hm", "hybrid"),
+)
 _CHOOSER: Final = Line("histogram", "choosing", "Auto")
 
 

@@ -184,7 +184,7 @@ def _mechanism_exists(plan: QuestionPlan) -> None:
     today = mechanisms.fitting(task)
     if name == mechanisms.AUTO or name in today:
         return
-    names = " or ".join(f'"{other}"' for other in today)
+    names = " or ".join(", ".join(f'"{n}"' for n in part) for part in (today[:-1], today[-1:]) if part)
     instead = f'For task.kind = "{task}" there is {names or "none yet"}.'
     line = mechanisms.TABLE[name]
     if line.task != task:
@@ -250,7 +250,11 @@ def _check_sizes(plan: QuestionPlan, enrolled: int) -> None:
     left = int((1 - exact(plan.cohort.dropout)) * enrolled)
     if plan.cohort.minimum > left:
         why = f"{enrolled:,} agents are asked"
-        why += f", and {plan.cohort.dropout:g} of them may drop out: {left:,} are left" if plan.cohort.dropout else ""
+        why += (
+            f", and {100 * plan.cohort.dropout:g} % of them may drop out: {left:,} are left"
+            if plan.cohort.dropout
+            else ""
+        )
         what = f"{said(plan.cohort.minimum)} would never be reached"
         raise refusal(plan, "cohort.minimum", what, why=why, instead=f"The largest possible minimum is {left:,}.")
     if exact(plan.privacy.delta) * enrolled >= 1:

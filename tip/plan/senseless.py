@@ -83,6 +83,8 @@ def refuse_other_task(root: type[Any], tables: dict[str, Any], places: Places) -
     """Refuse a plan that trains a model where one that asks a question is read, and the other way round."""
     kind = task_of(tables)
     mine = getattr(root, "TASKS", ())
+    if kind not in _READERS and "question" in tables:
+        raise _no_task(kind, places)
     if kind in mine or kind not in _READERS:
         return
     does = "trains a model" if "train" in mine else "asks one question"
@@ -91,4 +93,14 @@ def refuse_other_task(root: type[Any], tables: dict[str, Any], places: Places) -
         where=places.of("task", "kind"),
         why=f"{root.__name__} {does}",
         instead=f"Use {_READERS[kind]}.read; tip.read_plan reads either.",
+    )
+
+
+def _no_task(kind: str, places: Places) -> ConfigurationError:
+    """A plan with a [question] that does not say what is asked for."""
+    return ConfigurationError(
+        f'task.kind = "{kind}" does not fit' if kind else "task.kind is missing",
+        where=places.of("task", "kind") if kind else places.of("task"),
+        why="A plan with a [question] asks for the share of each answer, or for the mean of a number",
+        instead='Write kind = "histogram" or kind = "mean".',
     )

@@ -39,6 +39,14 @@ class Answer:
     low: tuple[float, ...] = field(Release.POST_PROCESSING, f"lower end of a {LEVEL:.0%} interval, each by itself")
     high: tuple[float, ...] = field(Release.POST_PROCESSING, f"upper end of a {LEVEL:.0%} interval, each by itself")
     variance: tuple[float, ...] = field(Release.POST_PROCESSING, "variance of the estimate, with the estimate put in")
+    wary_low: tuple[float, ...] = field(
+        Release.POST_PROCESSING,
+        "as low, but for the honest agents' answers, whatever the share of liars in the plan sent",
+    )
+    wary_high: tuple[float, ...] = field(
+        Release.POST_PROCESSING,
+        "as high, likewise; both are empty where the plan expects no liars, or no bound is known",
+    )
     truth: tuple[float, ...] = field(
         Release.EVALUATION, "the answer without privacy; empty where the plan asks for none"
     )
@@ -54,6 +62,8 @@ class Answer:
             "each item has an estimate, and only a released answer has": lengths
             == {len(self.items) if self.released else 0},
             "truth has an entry for each item, or none": len(self.truth) in (0, len(self.items)),
+            "wary intervals have an entry for each item, or none": len(self.wary_low) == len(self.wary_high)
+            and len(self.wary_low) in {0, len(self.estimate)},
         }
         broken = [rule for rule, holds in checks.items() if not holds]
         if broken:
@@ -131,6 +141,8 @@ _KINDS: Final[dict[str, Callable[[object], bool]]] = {
     "low": _all_numbers,
     "high": _all_numbers,
     "variance": _all_numbers,
+    "wary_low": _all_numbers,
+    "wary_high": _all_numbers,
     "truth": _all_numbers,
     "liars": lambda value: value is None or _whole(value),
 }

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from tip.explain.words import out_of, rounded_up
 from tip.mechanisms.frequency import FrequencyOracle
 from tip.privacy.guarantees import Kind
+from tip.report.answers import LEVEL
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,7 +54,8 @@ def for_participants(told: Mapping[str, Any], guarantee: Guarantee) -> tuple[str
         )
     epsilon = guarantee.epsilon
     if guarantee.kind is Kind.PURE and epsilon is not None and epsilon < _LARGEST_POWER and not guarantee.delta.total:
-        factor = rounded_up(math.exp(epsilon) * (1 + 1e-15))
+        digits = 3 + max(0, math.ceil(-math.log10(epsilon)) - 1) if epsilon else 3  # a factor near 1 needs more
+        factor = rounded_up(math.exp(epsilon) * (1 + 1e-15), digits)
         sentences.append(
             "Whoever sees it, and whatever else they know: their odds that you hold one answer rather than another "
             f"change by at most a factor of {factor}."
@@ -82,7 +84,10 @@ def influence_in_words(
     if not malicious:
         return (first,)
     share = rounded_up(100 * malicious)
-    return (first, f"If {share} % of the reports are made up, together they {several}; no interval covers that.")
+    return (
+        first,
+        f"If {share} % of the reports are made up, together they {several}; the {LEVEL:.0%} intervals do not cover it.",
+    )
 
 
 def _probability(value: object) -> bool:

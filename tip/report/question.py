@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tip.report.story import Story
 
 _LISTED: Final = 40  # items told one by one; the others stand in history.jsonl
+_LISTED_WARY: Final = 8
 _WIDE: Final = 1000.0  # units of a bar's drawing
 
 
@@ -62,7 +63,8 @@ def result(told: Story) -> Markup:
     order = _order(answer)
     for place in order[:3] if len(answer.items) > 4 else range(len(answer.items)):
         note = f"{LEVEL:.0%} interval {scale.told(answer.low[place])} to {scale.told(answer.high[place])}"
-        facts.append(_fact(answer.items[place], scale.told(answer.estimate[place]), note))
+        name = answer.items[place] if scale.shares else f"Mean of {answer.items[place]}"
+        facts.append(_fact(name, scale.told(answer.estimate[place]), note))
     spent = f"of {told.limit:g}, the plan's limit" if told.limit is not None else ""
     facts.append(_fact("Epsilon spent", rounded_up(answer.epsilon_spent), spent))
     question = told.setting("question", "text")
@@ -120,8 +122,22 @@ def liars(told: Story) -> Markup:
     if answer is not None and answer.liars is not None:
         claim = told.setting("adversary", "claim")
         simulated = f'In this run {answer.liars:,} simulated liars claimed "{claim}" ({Release.EVALUATION}).'
-    return section(
-        "What liars can do", "liars", *(element("p", w) for w in words), element("p", simulated) if simulated else ""
+    told_wary = element("p", _wary(told, answer, bounds)) if answer is not None and answer.wary_low else ""
+    said = element("p", simulated) if simulated else ""
+    return section("What liars can do", "liars", *(element("p", w) for w in words), told_wary, said)
+
+
+def _wary(told: Story, answer: Answer, bounds: tuple[float, float] | None) -> str:
+    """The wider intervals, in words."""
+    scale = _Scale.of(answer, bounds)
+    ends = zip(answer.items, answer.wary_low, answer.wary_high, strict=True)
+    listed = [f"{item} {scale.told(low)} to {scale.told(high)}" for item, low, high in ends]
+    more = "; the others stand in history.jsonl" if len(listed) > _LISTED_WARY else ""
+    share = told.setting("robustness", "malicious")
+    liars = f"{rounded_up(100 * share)} % of all who were asked" if isinstance(share, float) else "so many others"
+    return (
+        f"Wider {LEVEL:.0%} intervals, for the honest agents' answers whatever {liars} sent: "
+        f"{'; '.join(listed[:_LISTED_WARY])}{more}."
     )
 
 
@@ -132,6 +148,7 @@ def _fact(name: str, value: str, note: str) -> Markup:
 def _who(told: Story, answer: Answer) -> str:
     words = f"{answer.asked:,} agents were asked, {answer.counted:,} reports count"
     words += f", {answer.refused:,} were refused as malformed." if answer.refused else ", none was refused."
+    words += f" The {LEVEL:.0%} intervals cover the chance in the reports, about the agents whose reports count."
     if told.setting("question", "unlisted") == "random":
         words += " Who gave none of the listed answers reported about one of them, drawn by chance."
     if _range(told) is not None:
@@ -165,7 +182,8 @@ def _legend(scale: _Scale, bounds: tuple[float, float] | None) -> str:
         if bounds is None
         else f"the upright line is {scale.told(bounds[0])}, the least answer"
     )
-    return f"{ends}; {start}. Estimates are raw: they may be negative and need not add up."
+    raw = "they may be negative and need not add up" if bounds is None else "they may lie outside the range"
+    return f"{ends}; {start}. Estimates are raw: {raw}."
 
 
 def _row(answer: Answer, place: int, scale: _Scale) -> Markup:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tip.data import answers
+from tip.errors import DataError
 from tip.plan.posing import Posed, check, pose
 from tip.plan.refusals import exact
 from tip.protocols import local
@@ -86,7 +87,7 @@ def prepare(plan: QuestionPlan) -> Asking:
     """
     check(plan)
     entropy = SYSTEM if plan.simulation is None else Entropy.seeded(plan.simulation.seed)
-    held = answers(plan.answer_settings())
+    held = _held(plan)
     posed = pose(plan, len(held.held))
     return Asking(plan, posed, held, _values(plan, held, entropy), _liars(plan, len(held.held)), entropy)
 
@@ -132,6 +133,19 @@ def truth(asking: Asking) -> tuple[float, ...]:
         return tuple((np.bincount(asking.values, minlength=items) / asking.agents).tolist())
     counts = np.bincount(values[usable], minlength=items) + (~usable).sum() / items
     return tuple((counts / asking.agents).tolist())
+
+
+def _held(plan: QuestionPlan) -> Answers:
+    """Everybody's answer; what is wrong with a column names the key that asks for it."""
+    try:
+        return answers(plan.answer_settings())
+    except DataError as error:
+        named = {plan.question.column: "question.column", plan.data.among: "data.among", plan.data.agent: "data.agent"}
+        key = named.get(error.column)
+        if key is None or error.row is not None:
+            raise
+        instead = f"{error.instead} It is named by {key} ({plan.place(key)})"
+        raise DataError(error.what, file=error.file, column=error.column, instead=instead) from error
 
 
 def _values(plan: QuestionPlan, held: Answers, entropy: Entropy) -> NDArray[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ import numpy as np
 
 from tip.errors import NotEnoughAgents
 from tip.files import RunFolder
+from tip.plan.refusals import exact
 from tip.report.answers import LEVEL, Answer, write_answer
 from tip.report.mechanism import described
 from tip.report.page import page
@@ -69,6 +71,7 @@ class QuestionRun:
                     for item, value, low, high, variance in entries
                 ],
                 "level": LEVEL,
+                "wary_intervals": [list(ends) for ends in zip(said.wary_low, said.wary_high, strict=True)],
                 "asked": said.asked,
                 "counted": said.counted,
                 "refused": said.refused,
@@ -132,6 +135,7 @@ def _answer(asking: Asking, counted: Counted, estimate: Estimate) -> Answer:
         low=_listed(low),
         high=_listed(high),
         variance=_listed(estimate.variance),
+        **_wary(asking, estimate),
         truth=truth(asking) if asking.plan.task.baseline == "central" else (),
         liars=int(asking.lying[asking.answering()].sum()) if asking.plan.adversary is not None else None,
     )
@@ -147,9 +151,23 @@ def _given_up(asking: Asking, counted: Counted) -> Answer:
         low=(),
         high=(),
         variance=(),
+        wary_low=(),
+        wary_high=(),
         truth=(),
         liars=None,
     )
+
+
+def _wary(asking: Asking, estimate: Estimate) -> dict[str, Any]:
+    """The intervals that hold whatever the plan's share of liars sent; none where that cannot be bounded.
+
+    The share is one of all who are asked: liars need not drop out.
+    """
+    made_up = math.ceil(exact(asking.plan.robustness.malicious) * asking.agents)
+    if estimate.reach is None or not 0 < made_up < estimate.reports:
+        return {"wary_low": (), "wary_high": ()}
+    low, high = estimate.interval(LEVEL, malicious=made_up)
+    return {"wary_low": _listed(low), "wary_high": _listed(high)}
 
 
 def _common(asking: Asking, counted: Counted) -> dict[str, Any]:
