@@ -85,4 +85,7 @@ class Aggregate:
         if len(data) != first + 8 * size:
             raise MalformedMessage("an aggregate's length does not fit its shape")
         totals = np.frombuffer(data, dtype=_KINDS[kind].newbyteorder("<"), offset=first).astype(_KINDS[kind])
-        return Aggregate(digest, reports, refused, totals.reshape(shape))
+        try:
+            return Aggregate(digest, reports, refused, totals.reshape(shape))
+        except (ValueError, OverflowError):
+            raise MalformedMessage("an aggregate has a shape that no array can have") from None

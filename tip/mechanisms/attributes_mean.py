@@ -28,7 +28,8 @@ from tip.mechanisms.aggregates import Aggregate
 from tip.mechanisms.base import MOST_LISTED, Influence, PureMechanism
 from tip.mechanisms.columns import Column, Integers
 from tip.mechanisms.estimates import Estimate
-from tip.mechanisms.numeric import Bounded, SignLaw, checked_held
+from tip.mechanisms.mean_intervals import Bounded
+from tip.mechanisms.numeric import SignLaw, checked_held
 from tip.mechanisms.numeric_grid import Grid, PureGridLaw, centered, checked_numbers, neighbors, positions_in, rounded
 from tip.mechanisms.piecewise import MixedLaw, WindowLaw
 from tip.mechanisms.reports import Reports

@@ -178,8 +178,10 @@ class Reals:
         return np.ascontiguousarray(values, dtype="<f4").reshape(-1).view(np.uint8)
 
     def unpack(self, data: NDArray[np.uint8], rows: int) -> Array:
-        """The array of these bytes."""
-        return data.view("<f4").astype(np.float32).reshape(self.shape(rows))
+        """The array of these bytes; every NaN, whatever its digits, as the quiet one, which can be handled silently."""
+        values = data.view("<f4").astype(np.float32).reshape(self.shape(rows))
+        values[np.isnan(values)] = np.nan
+        return values
 
 
 Column: TypeAlias = Integers | Bits | Reals

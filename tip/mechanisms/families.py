@@ -126,9 +126,10 @@ class MultiplyShift:
 
     def cut(self, keys: ArrayLike) -> list[Array]:
         """The parts of the keys, the lowest bits first, each of the keys' shape (at least one axis)."""
-        array = np.atleast_1d(np.asarray(keys)).astype(np.uint64)
+        array = np.atleast_1d(np.asarray(keys))
         if self.parts == 1:
             return [array.astype(self.dtype)]
+        array = array.astype(np.uint64)
         mask = np.uint64((1 << self.part_bits) - 1)
         return [(array >> np.uint64(self.part_bits * i) & mask).astype(self.dtype) for i in range(self.parts)]
 

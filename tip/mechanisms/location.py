@@ -30,12 +30,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from tip.errors import ConfigurationError, DataError
+from tip.errors import ConfigurationError
 from tip.mechanisms.aggregates import Aggregate
 from tip.mechanisms.base import AES, DEVICE, EVERYBODY, ONCE, PRESENCE, Influence, Mechanism
 from tip.mechanisms.columns import Column, Integers
 from tip.mechanisms.estimates import Estimate
 from tip.mechanisms.frequency import checked_counts, checked_items, tallied
+from tip.mechanisms.inputs import as_places
 from tip.mechanisms.spec import Spec
 from tip.noise import DiscreteLaplace
 from tip.privacy import events
@@ -157,11 +158,7 @@ class PlanarLaplace(Mechanism):
 
     def cells_of(self, points: ArrayLike) -> Indices:
         """The cells of places `(n, 2)`, in meters from the grid's corner; outside, the nearest cell at the border."""
-        places = np.atleast_2d(np.asarray(points, dtype=np.float64))
-        bad = ~np.isfinite(places)
-        if places.ndim != 2 or places.shape[1:] != (2,) or bad.any():
-            row = int(np.argmax(bad.reshape(len(places), -1).any(axis=1))) + 1 if bad.any() else None
-            raise DataError("places are pairs of finite numbers, meters to the east and to the north", row=row)
+        places = as_places(points)
         most = np.array([self.columns, self.rows]) - 1
         column, row_ = np.clip(np.floor(places / float(self.cell)), 0, most).astype(np.int64).T
         return np.asarray(row_ * self.columns + column, dtype=np.int64)

@@ -14,17 +14,13 @@ with L a lower bound of e^epsilon: a threshold that is linear in X, in whole num
 
 exactly, and the ratio T(M) / T(0) = (2^64 + S M)/(2^64 - S M) <= L by the choice of S.
 
-Intervals. Duchi's is that of a count, exact for every number of reports. The normal law of the others is right
-for many reports; `Bounded` holds for every number of reports and
-every population: the least of Hoeffding's and Bernstein's bound (Hoeffding 1963, theorem 2; Bernstein,
-as in Boucheron, Lugosi, Massart 2013, corollary 2.11). Both use public numbers only.
+Intervals: `tip.mechanisms.mean_intervals`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from math import log, sqrt
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,6 +30,7 @@ from tip.mechanisms.aggregates import Aggregate
 from tip.mechanisms.base import MOST_LISTED, Influence, Mechanism, PureMechanism
 from tip.mechanisms.columns import Column, Integers
 from tip.mechanisms.estimates import Estimate, Law, Normal, whole_array
+from tip.mechanisms.mean_intervals import Bounded, Proportion
 from tip.mechanisms.numeric_grid import Grid, GridLaw, PureGridLaw, centered, checked_numbers, neighbors, rounded
 from tip.mechanisms.spec import Spec
 from tip.mechanisms.thresholds import WORD, checked_epsilon, exp_down
@@ -48,53 +45,6 @@ if TYPE_CHECKING:
     Words = NDArray[np.uint64]
     Indices = NDArray[np.int64]
     Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class Bounded:
-    """Estimates that are means of independent numbers of modulus <= reach and variance <= `variance`; no normal law.
-
-    In the units of the estimate, about the middle of the range; `half` is half of the range's width. Scalars, or
-    arrays of the estimate's shape.
-    """
-
-    reach: Floats | float
-    variance: Floats | float
-    half: Floats | float
-
-    def interval(self, estimate: Estimate, alpha: float) -> tuple[Floats, Floats]:
-        """Value -+ the lesser of the two half-widths: it depends on nothing but alpha and the number of reports."""
-        n, rate = max(estimate.reports, 1), log(2 / alpha)
-        linear = 2 * (np.asarray(self.reach) + self.half) * rate / 3
-        bernstein = (linear + np.sqrt(linear**2 + 8 * n * np.asarray(self.variance) * rate)) / (2 * n)
-        width = np.minimum(np.asarray(self.reach) * sqrt(2 * rate / n), bernstein)
-        return estimate.value - width, estimate.value + width
-
-
-@dataclass(frozen=True, slots=True)
-class Proportion:
-    """A mean low + width f that a count of ones tells, each with probability q + (p - q) f on average."""
-
-    ones: int
-    p: float
-    q: float
-    low: float
-    width: float
-
-    def interval(self, estimate: Estimate, alpha: float) -> tuple[Floats, Floats]:
-        """Clopper and Pearson's interval of the ones' mean probability, on the scale of the mean; for every n.
-
-        A count of independent ones with unlike probabilities has tails outside the mean's neighborhood of at most
-        the binomial's with the same mean (Hoeffding 1956). The score interval of `Counted` will not do: its variance
-        is that of agents at the ends of the range, and those inside have more.
-        """
-        from scipy.special import betaincinv  # noqa: PLC0415 - scipy is imported where it is needed
-
-        n, ones = max(estimate.reports, 1), self.ones
-        low = float(betaincinv(ones, n - ones + 1, alpha / 2)) if ones > 0 else 0.0
-        high = float(betaincinv(ones + 1, n - ones, 1 - alpha / 2)) if ones < n else 1.0
-        scale = self.width / (self.p - self.q)
-        return np.asarray(self.low + scale * (low - self.q)), np.asarray(self.low + scale * (high - self.q))
 
 
 class MeanMechanism(Mechanism):

@@ -31,6 +31,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tip.mechanisms.choices import replace
 from tip.mechanisms.numeric import PureMeanMechanism, SignLaw
 from tip.mechanisms.numeric_grid import Grid, PureGridLaw, joined, squares
 from tip.mechanisms.thresholds import WORD, below, checked_epsilon, exp_down, heads, words_down
@@ -114,8 +115,8 @@ class WindowLaw(PureGridLaw):
         outside += (outside >= held) * np.uint64(self.window)
         cells = below(second, self.window, stream, agents, column=column)
         cells += held
-        np.copyto(cells, outside, where=~heads(words[:, 0], self.near))
-        return cells
+        replace(outside, cells, heads(words[:, 0], self.near))
+        return outside
 
     def parts(self, cells: NDArray[Any]) -> tuple[Indices, ...]:
         """Z, and its square in two parts."""
@@ -133,7 +134,7 @@ class WindowLaw(PureGridLaw):
 
 @dataclass(frozen=True, slots=True)
 class MixedLaw(PureGridLaw):
-    """The window's law with probability A / 2^64, else the sign's: cells K and K + 1."""
+    """The window's law with probability A / 2^64, else the sign's: cells K and K + 1; 0 and 1 where A = 0."""
 
     steps: int
     near: WindowLaw
@@ -153,9 +154,14 @@ class MixedLaw(PureGridLaw):
         return Fraction(self.mixed, WORD)
 
     @property
+    def _signs(self) -> int:
+        """The first of the sign's two cells: no report says "window" where nobody draws from it."""
+        return self.near.cells if self.mixed else 0
+
+    @property
     def cells(self) -> int:
-        """K + 2."""
-        return self.near.cells + 2
+        """K + 2, or 2 where the window is not in use."""
+        return self._signs + 2
 
     @property
     def parameters(self) -> tuple[tuple[str, int | Fraction | str], ...]:
@@ -185,9 +191,10 @@ class MixedLaw(PureGridLaw):
 
     def law(self, point: int) -> dict[int, Fraction]:
         """Both laws, weighted."""
-        near = {cell: self.share * probability for cell, probability in self.near.law(point).items()}
-        sign = {self.near.cells + bit: (1 - self.share) * pr for bit, pr in self.sign.law(point).items()}
-        return near | sign
+        sign = {self._signs + bit: (1 - self.share) * pr for bit, pr in self.sign.law(point).items()}
+        if not self.mixed:
+            return sign
+        return {cell: self.share * probability for cell, probability in self.near.law(point).items()} | sign
 
     def answer(self, points: Indices, words: Words, stream: Stream, agents: Indices, *, column: int) -> Words:
         """Both answers from the same words, and one of them by a coin from a third word.
@@ -195,19 +202,19 @@ class MixedLaw(PureGridLaw):
         The coin's word stands at the same position as the first, 64 lanes behind, so it is independent of both.
         """
         cells = self.sign.answer(points, words, stream, agents, column=column)
-        cells += np.uint64(self.near.cells)
+        cells += np.uint64(self._signs)
         if self.mixed:
             coins = stream.words(agents, 1, lane=COINS, start=2 * ((column - 1) // 2))
             windowed = self.near.answer(points, words, stream, agents, column=column)
-            np.copyto(cells, windowed, where=heads(coins[:, 0], self.mixed))
+            replace(cells, windowed, heads(coins[:, 0], self.mixed))
         return cells
 
     def parts(self, cells: NDArray[Any]) -> tuple[Indices, ...]:
         """The parts of both, zero where the other one answered."""
         numbers = cells.astype(np.int64)
-        windowed = (numbers < self.near.cells).astype(np.int64)
+        windowed = (numbers < self._signs).astype(np.int64)
         near = self.near.parts(numbers)
-        sign = self.sign.parts(numbers - self.near.cells)
+        sign = self.sign.parts(numbers - self._signs)
         return (*(part * windowed for part in near), *(part * (1 - windowed) for part in sign))
 
     def first(self, totals: Indices) -> Fraction:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tip.mechanisms.base import AES, DEVICE, EVERYBODY, ONCE, PRESENCE
+from tip.mechanisms.inputs import as_places
 from tip.mechanisms.location import positive_fraction
 from tip.privacy.guarantees import Delta, Guarantee, Kind, Neighboring, Security, Status, Unit
 from tip.randomness import SYSTEM
@@ -73,7 +74,7 @@ class PolarLaplace:
         """
         from scipy.special import lambertw  # noqa: PLC0415 - scipy is imported where it is needed
 
-        places = np.asarray(points, dtype=np.float64)
+        places = as_places(points)
         words = entropy.stream("polar-laplace").words(np.arange(len(places), dtype=np.int64), 2)
         uniform = (words >> np.uint64(11)).astype(np.float64) * 2.0**-53
         radius = -(lambertw((uniform[:, 0] - 1) / np.e, -1).real + 1) / self.epsilon

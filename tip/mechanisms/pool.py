@@ -13,6 +13,7 @@ stands in it.
 from __future__ import annotations
 
 import os
+import threading
 from typing import TYPE_CHECKING, NoReturn, Protocol
 
 import numpy as np
@@ -51,7 +52,7 @@ class NoisePool:
     with `SYSTEM`, the default, never.
     """
 
-    __slots__ = ("_entropy", "_fills", "_next", "_numbers", "_process", "_purpose", "law")
+    __slots__ = ("_entropy", "_fills", "_lock", "_next", "_numbers", "_process", "_purpose", "law")
 
     def __init__(self, law: Noise, size: int, *, entropy: Entropy = SYSTEM, purpose: str = "noise pool") -> None:
         if whole("size", size, least=1) > MOST:
@@ -60,6 +61,7 @@ class NoisePool:
         self._entropy, self._purpose, self._fills = entropy, purpose, 0
         self._numbers = np.zeros(size, dtype=np.int64)
         self._next, self._process = size, os.getpid()
+        self._lock = threading.Lock()  # two threads must not be handed the same numbers
         self.refill()
 
     @property
@@ -73,16 +75,22 @@ class NoisePool:
         if self._process != os.getpid() and self._entropy.simulated:
             raise ProtocolMisuse("a seeded pool would repeat its numbers in a forked process")
         agents = np.arange(len(self._numbers), dtype=np.int64)
-        self._numbers = self.law.sample(stream, agents, 1)[:, 0].copy()
-        self._fills, self._next, self._process = self._fills + 1, 0, os.getpid()
+        numbers = self.law.sample(stream, agents, 1)[:, 0].copy()
+        if self._process != os.getpid():
+            self._lock = threading.Lock()  # a thread of the parent may have held the copied one
+        with self._lock:
+            self._numbers = numbers
+            self._fills, self._next, self._process = self._fills + 1, 0, os.getpid()
 
     def take(self, count: int) -> Integers:
         """The next `count` numbers; raises `ProtocolMisuse` if fewer are left: refill when nobody waits."""
-        if whole("count", count, least=0) > self.left:
-            raise ProtocolMisuse(f"the pool has {self.left} numbers left, not {count}")
-        taken = self._numbers[self._next : self._next + count].copy()
-        self._numbers[self._next : self._next + count] = 0
-        self._next += count
+        whole("count", count, least=0)
+        with self._lock:
+            if count > self.left:
+                raise ProtocolMisuse(f"the pool has {self.left} numbers left, not {count}")
+            taken = self._numbers[self._next : self._next + count].copy()
+            self._numbers[self._next : self._next + count] = 0
+            self._next += count
         return taken
 
     def __repr__(self) -> str:

@@ -94,6 +94,15 @@ class Hierarchical(PureMechanism):
         levels = tuple(self.oracle(-(-items // size), self.epsilon) for size in sizes)
         if any(level.categories != -(-items // size) for level, size in zip(levels, sizes, strict=True)):
             raise ConfigurationError("the factory gave an oracle of another number of items")
+        if any(type(level).estimate is not FrequencyOracle.estimate for level in levels):
+            raise ConfigurationError(
+                "a tree takes oracles whose variance follows from p and q",
+                instead="randomized response, unary encoding, subset selection, local hashing, projective geometry",
+            )
+        if any(getattr(level, "assigned", False) for level in levels):
+            raise ConfigurationError(
+                "the oracles of a tree draw their own seeds", why="its reports carry no ids for seeds to follow from"
+            )
         object.__setattr__(self, "levels", levels)
         object.__setattr__(self, "sizes", tuple(sizes))
         object.__setattr__(self, "_union", Union(tuple(level.layout for level in levels), ("level",)))

@@ -42,7 +42,7 @@ class Union:
                 kind = _kind(column)
                 free = [at for at, other in enumerate(kinds) if other == kind and at not in own]
                 if free:
-                    widest[free[0]] = max(widest[free[0]], column, key=lambda one: one.row_bits)
+                    widest[free[0]] = max(widest[free[0]], column, key=_reach)
                 else:
                     kinds.append(kind)
                     widest.append(column)
@@ -93,6 +93,11 @@ class Union:
             entries[place][:size] = report[first : first + size]
             first += size
         return tuple(entry for column in entries for entry in column)
+
+
+def _reach(column: Column) -> int:
+    """How much a column holds: [0, 3) and [0, 4) take as many bits, but only one of them holds a 3."""
+    return column.high if isinstance(column, Integers) else column.row_bits
 
 
 def _kind(column: Column) -> tuple[object, ...]:
