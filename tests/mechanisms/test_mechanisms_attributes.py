@@ -252,5 +252,7 @@ def test_influence_is_what_the_worst_answer_moves() -> None:
         moves.append(move)
     assert mechanism.max_influence().item == pytest.approx(np.abs(moves).max())
     assert mechanism.max_influence().euclidean == pytest.approx(np.linalg.norm(moves, axis=1).max())
-    single = SampledAttribute((2, 3), 1.0, GRR).max_influence()
-    assert single.item == pytest.approx(2 * GRR(3, 1.0).max_influence().item)
+    single, p, q = SampledAttribute((2, 3), 1.0, GRR).max_influence(), *map(float, (GRR(3, 1.0).p, GRR(3, 1.0).q))
+    assert single.item == pytest.approx((2 - q) / (p - q))  # everybody else named another item
+    none = np.array([0.0, -q / (p - q)])  # n reports a part: with 0, then 1 more that names the item
+    assert single.item == pytest.approx((2 * 10**9 + 1) * (1 / (p - q) / (10**9 + 1) + none[1]) - 2 * 10**9 * none[1])

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tip.errors import ConfigurationError
-from tip.mechanisms.longitudinal import LongitudinalUnary, bit_coins
+from tip.mechanisms.longitudinal import LongitudinalUnary
+from tip.mechanisms.permanent import PERMANENT
 from tip.mechanisms.reports import Reports
 from tip.mechanisms.thresholds import WORD, exp_down
 from tip.randomness import Entropy
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
+
+    from tip.randomness import Stream
 
     Indices = NDArray[np.int64]
     Law = dict[tuple[int, ...], Fraction]
@@ -147,29 +150,31 @@ def test_an_agents_bits_depend_on_its_index_only(order: list[int], number: int) 
     assert np.array_equal(part["bits"], whole["bits"][order])
 
 
-class Fixed:
-    """A stream all of whose words are one word."""
+class OwnCoin:
+    """A stream that gives one word where the own item's permanent coin is read."""
 
-    def __init__(self, word: int) -> None:
-        self.word = word
+    def __init__(self, stream: Stream, word: int) -> None:
+        self.stream, self.word, self.words_at = stream, word, stream.words_at
 
-    def words(
-        self, agents: Indices, count: int, *, lane: int = 0, dtype: type[np.unsignedinteger[Any]] = np.uint64
-    ) -> NDArray[Any]:
-        del lane
-        bits = 8 * np.dtype(dtype).itemsize
-        return np.full((len(agents), count), self.word >> (64 - bits), dtype=dtype)
-
-    def words_at(self, agents: Indices, positions: Indices, *, lane: int = 0) -> NDArray[np.uint64]:
-        del lane, positions
-        return np.full(len(agents), (self.word << 8) % WORD, dtype=np.uint64)
+    def words(self, agents: Indices, count: int, *, lane: int = 0, dtype: Any = np.uint64) -> NDArray[Any]:  # noqa: ANN401
+        if lane == PERMANENT + 2:
+            return np.full((len(agents), count), self.word, dtype=np.uint64)
+        return self.stream.words(agents, count, lane=lane, dtype=dtype)
 
 
-@pytest.mark.parametrize("threshold", [1, 255, 1 << 56, WORD // 3, (WORD >> 1) + 1, WORD - 1])
-def test_coins_of_extreme_words(threshold: int) -> None:
-    for word in {0, 1, threshold - 1, threshold, min(threshold + 1, WORD - 1), WORD - 1}:
-        coins = bit_coins(Fixed(word), np.arange(3), 5, threshold, lane=0)  # type: ignore[arg-type]
-        assert (coins == (word < threshold)).all()
+@pytest.mark.parametrize("categories", [3, 13, 64, 100])
+def test_the_own_permanent_bit_is_one_comparison_with_a_half(categories: int) -> None:
+    mechanism, agents = LongitudinalUnary(categories, 1, 2), np.arange(200)
+    values, stream = agents % categories, Entropy.seeded(4).stream("own")
+    rows = []
+    for word in (0, WORD // 2 - 1, WORD // 2, WORD - 1):
+        fake: Any = OwnCoin(stream, word)
+        rows.append(np.unpackbits(mechanism.answer(values, fake, stream, agents)[0], axis=1, bitorder="little"))
+    assert np.array_equal(rows[0], rows[1])
+    assert np.array_equal(rows[2], rows[3])
+    differing = np.argwhere(rows[1] != rows[2])
+    assert np.array_equal(differing[:, 0], agents)
+    assert np.array_equal(differing[:, 1], values)
 
 
 def test_hostile_reports_are_refused_and_arguments_checked() -> None:

@@ -117,7 +117,7 @@ def strayed(rows: np.ndarray) -> float:
     tails += [((flat < -cut) - ndtr(-cut)) / np.sqrt(ndtr(-cut)) for cut in (2.5, 3.5, 4.5)]
     moments = [flat, (flat**2 - 1) / 2**0.5, flat**3 / 15**0.5, (flat**4 - 3) / 96**0.5]
     pairs = [left * right, (left**2 - 1) * (right**2 - 1) / 2, left**2 * right / 3**0.5, rows[1:] * rows[:-1]]
-    return max(abs(float(terms.sum())) / np.sqrt(terms.size) for terms in (*moments, *tails, *pairs))
+    return max(abs(float(terms.sum())) / float(np.sqrt(terms.size)) for terms in (*moments, *tails, *pairs))
 
 
 @pytest.mark.parametrize("dimension", [2, 7, 128])
@@ -135,7 +135,7 @@ def test_normals_of_extreme_words_are_finite() -> None:
     class Scripted:
         def words(self, agents: np.ndarray, count: int, *, lane: int, dtype: type) -> np.ndarray:
             del agents, lane
-            row = np.resize(np.array([0, 1 << 31, 1, (1 << 32) - 1], dtype=dtype), (2, count // 2))
+            row: np.ndarray = np.resize(np.array([0, 1 << 31, 1, (1 << 32) - 1], dtype=dtype), (2, count // 2))
             return np.stack([np.concatenate([row[0], np.full(count // 2, w, dtype=dtype)]) for w in row[0]])
 
     numbers = real_normals(Scripted(), np.arange(4), 8)  # type: ignore[arg-type] # a fake

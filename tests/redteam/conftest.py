@@ -14,6 +14,7 @@ from tip.mechanisms import (
     BinaryRandomizedResponse,
     BitFlip,
     CohortLocalHashing,
+    CountMeanSketch,
     Duchi,
     GeneralizedRandomizedResponse,
     GridGaussianVectors,
@@ -35,12 +36,16 @@ from tip.mechanisms import (
     PrivUnitSubset,
     ProjectiveGeometryResponse,
     ProjUnit,
+    RandomSamplingFakeData,
+    Rappor,
     RealGaussianVectors,
     RoundedGaussian,
+    SampledAttribute,
     SampledMeans,
     SquareWave,
     SubsetSelection,
     SymmetricUnaryEncoding,
+    TwoWayMarginals,
     UnaryEncoding,
 )
 from tip.mechanisms.base import Mechanism
@@ -173,7 +178,19 @@ def _vectors() -> list[Attacked]:
     ]
 
 
-CATALOG: Final = [*_oracles(), *_numbers(), *_vectors()]
+def _several() -> list[Attacked]:
+    rows = [(0, 0), (2, 3), (1, 0), (0, 3)]
+    other = {"categories": (3, 5), "epsilon": 1.5}
+    return [
+        Attacked(SampledAttribute((3, 4), 1.0), rows, other),
+        Attacked(RandomSamplingFakeData((3, 4), 1.0), rows, other),
+        Attacked(TwoWayMarginals((3, 4), 1.0), rows, other),
+        Attacked(CountMeanSketch(20, 1.0, hashes=4, width=8), (0, 1, 19), {"epsilon": 1.5, "public_seed": 1}),
+        Attacked(Rappor(8, 2, 4, 0.5, 0.5, 0.75), (1, 2, 99), {"f": 0.25, "public_seed": 1}),
+    ]
+
+
+CATALOG: Final = [*_several(), *_oracles(), *_numbers(), *_vectors()]
 
 
 def exported() -> set[type]:

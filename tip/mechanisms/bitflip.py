@@ -33,10 +33,10 @@ import numpy as np
 from tip.errors import ConfigurationError
 from tip.mechanisms.aggregates import Aggregate
 from tip.mechanisms.base import Influence
+from tip.mechanisms.bits import coins
 from tip.mechanisms.columns import Bits, Column, Integers
 from tip.mechanisms.estimates import Estimate
 from tip.mechanisms.frequency import checked_categories, checked_counts
-from tip.mechanisms.longitudinal import bit_coins
 from tip.mechanisms.permanent import PERMANENT, LongitudinalOracle, addresses
 from tip.mechanisms.spec import Spec
 from tip.mechanisms.thresholds import WORD, below, checked_epsilon, exp_down, words_up
@@ -192,9 +192,9 @@ class BitFlip(LongitudinalOracle):
         del instant
         buckets = self._buckets(permanent, agents)
         state = self._position(values, buckets)
-        bits = bit_coins(permanent, addresses(agents, state, self.states), self.watched, self._flip, lane=PERMANENT)
-        bits ^= buckets == values[:, None]
-        return buckets, np.packbits(bits, axis=1, bitorder="little")
+        rows = coins(permanent, addresses(agents, state, self.states), self.watched, self._flip, lane=PERMANENT)
+        rows ^= np.packbits(buckets == values[:, None], axis=1, bitorder="little")
+        return buckets, rows
 
     def _position(self, values: Array, buckets: Indices) -> Indices:
         held = buckets == values[:, None]

@@ -7,9 +7,10 @@ they differ, U has 0 and T has 1. Digit i of all the U of one row is one *plane*
     digit of T is 1:   heads |= open & (u = 0),   open &= (u = 1)
     digit of T is 0:                              open &= (u = 0)
 
-so twelve planes decide all but 2^-12 of the coins with a few operations on whole words, and packed rows come
-out. Each coin that is still open draws one word, whose upper 52 bits are the other digits: if they all agree,
-U >= T / 2^64 and the coin is tails. So each coin has the probability T / 2^64, exactly; no digit is left out.
+so nine planes decide all but 2^-9 of the coins with a few operations on whole words, and packed rows come out. (More
+planes cost more random bits than they spare open coins.) Each coin that is still open draws one word, whose upper
+55 bits are the other digits: if they all agree, U >= T / 2^64 and the coin is tails. So each coin has the
+probability T / 2^64, exactly; no digit is left out.
 
 **Counts.** Rows are added up column by column without unpacking them. A full adder replaces three rows of
 weight w by one of weight w and one of weight 2 w (sum a ^ b ^ c, carry the majority), five operations on words
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     Bytes = NDArray[np.uint8]
     Indices = NDArray[np.int64]
 
-PLANES: Final = 12  # digits that are compared for all coins
+PLANES: Final = 9  # digits that are compared for all coins
 _TILE: Final = 1 << 16  # bytes of a plane that are worked on at a time
 _FEW: Final = 24  # rows of one weight that are left for unpacking; a multiple of 3 * 8
 
@@ -94,12 +95,28 @@ def _finish(heads: Array, still: Array, stream: Stream, agents: Indices, rule: t
     threshold, width, lane = rule
     places = np.flatnonzero(still != 0)
     digits = np.unpackbits(still[places].view(np.uint8).reshape(-1, still.itemsize), axis=1, bitorder="little")
-    rows, columns = np.divmod(np.flatnonzero(digits.view(np.bool_)), digits.shape[1])
-    owners, items = np.divmod(places[rows] * digits.shape[1] + columns, heads.nbytes * 8 // len(agents))
-    items = np.minimum(items, width)  # the bits that fill up the last byte are cleared by the caller
+    ties = np.flatnonzero(digits.view(np.bool_))
+    shift = 3 + still.itemsize.bit_length() - 1  # of the bits of a word
+    bits = (places[ties >> shift] << shift) + (ties & ((1 << shift) - 1))
+    owners = bits // (heads.nbytes * 8 // len(agents))
+    items = bits - owners * (heads.nbytes * 8 // len(agents))
+    np.minimum(items, width, out=items)  # the bits that fill up the last byte are cleared by the caller
     rest = stream.words_at(agents[owners], items, lane=lane) >> np.uint64(PLANES)
-    digits[rows, columns] = rest < np.uint64(threshold & ((1 << 64 - PLANES) - 1))
+    digits.reshape(-1)[ties] = rest < np.uint64(threshold & ((1 << 64 - PLANES) - 1))
     heads[places] |= np.packbits(digits, axis=1, bitorder="little").view(heads.dtype)[:, 0]
+
+
+def put_bits(rows: Bytes, places: Indices, values: NDArray[np.bool_]) -> None:
+    """Set bit `places[i]` of each packed row i to `values[i]`."""
+    spots = np.arange(0, rows.size, rows.shape[1]) + (places >> 3)
+    shifts = (places & 7).astype(np.uint8)
+    flat = rows.reshape(-1)
+    held = flat[spots]
+    wrong = held >> shifts
+    wrong ^= values
+    wrong &= np.uint8(1)
+    held ^= wrong << shifts
+    flat[spots] = held
 
 
 def row_ones(rows: Bytes) -> Indices:

@@ -28,6 +28,8 @@ import numpy as np
 from tip.errors import ConfigurationError, DataError
 from tip.mechanisms.aggregates import Aggregate
 from tip.mechanisms.base import MOST_LISTED, Influence, PureMechanism
+from tip.mechanisms.binned import Distribution
+from tip.mechanisms.choices import either
 from tip.mechanisms.columns import Column, Integers
 from tip.mechanisms.estimates import Estimate
 from tip.mechanisms.frequency import checked_counts, tallied
@@ -45,58 +47,16 @@ if TYPE_CHECKING:
     Array = NDArray[Any]
     Floats = NDArray[np.float64]
     Indices = NDArray[np.int64]
-    Words = NDArray[np.uint64]
 
 MOST_CELLS: Final = 1 << 16
 _MOST_END: Final = 1e300
 _GAIN: Final = 1e-3  # times e^epsilon: where the reconstruction stops (section 6.1 of the paper)
 _STEP: Final = 1 << 20  # agents simulated at a time
-_HALF: Final = np.uint64(32)
-_LOWER: Final = np.uint64((1 << 32) - 1)
 _LIKELY: Final = (
     "a maximum-likelihood reconstruction: shares are >= 0 and add up to 1, so what is rare comes out too high and "
     "what is common too low"
 )
 _SMOOTH: Final = "; smoothing flattens peaks and moves mass from steps and from the range's ends"
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Distribution(Estimate):
-    """A distribution over equal bins of [low, high]; `value` are the bins' probabilities. Biased, without a variance.
-
-    Within a bin mass counts as spread evenly. `iterations` and `converged` say how the search for it ended.
-    """
-
-    low: float = 0.0
-    high: float = 1.0
-    iterations: int = 0
-    converged: bool = True
-
-    @property
-    def edges(self) -> Floats:
-        """The bins' ends, `(bins + 1,)`."""
-        return np.linspace(self.low, self.high, len(self.value) + 1)
-
-    def cdf(self, x: ArrayLike) -> Floats:
-        """The share at or below each x: 0 below the range, 1 above."""
-        sums = np.minimum(np.concatenate([[0.0], np.cumsum(self.value)]), 1.0)
-        sums[-1] = 1.0
-        return np.asarray(np.interp(np.asarray(x, dtype=np.float64), self.edges, sums))
-
-    def quantile(self, share: ArrayLike) -> Floats:
-        """The least x with cdf(x) >= share, for shares in [0, 1]."""
-        wanted = np.asarray(share, dtype=np.float64)
-        if not ((wanted >= 0) & (wanted <= 1)).all():
-            raise ConfigurationError("a quantile's share lies in [0, 1]")
-        sums = np.cumsum(self.value)
-        place = np.minimum(np.searchsorted(sums, wanted * sums[-1]), len(sums) - 1)
-        inside = (wanted * sums[-1] - (sums[place] - self.value[place])) / np.maximum(self.value[place], 1e-300)
-        return np.asarray(self.low + (self.high - self.low) * (place + np.clip(inside, 0, 1)) / len(sums))
-
-    def mean(self) -> float:
-        """The mean, each bin at its middle."""
-        edges = self.edges
-        return float(self.value @ (edges[1:] + edges[:-1]) / 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +144,8 @@ class SquareWave(PureMechanism):
         array = np.atleast_1d(np.asarray(values))
         if array.ndim != 1 or (array.size and array.dtype.kind not in "iuf"):
             raise ConfigurationError(f"numbers are a one-dimensional array, not {array.dtype} of shape {array.shape}")
-        array = array.astype(np.float64, copy=False)
+        with np.errstate(over="ignore"):  # what float64 cannot hold lies outside the range
+            array = array.astype(np.float64, copy=False)
         if array.size and not (array.min() >= self.low and array.max() <= self.high):  # false for NaN as well
             good = (array >= self.low) & (array <= self.high)
             raise DataError(
@@ -216,35 +177,11 @@ class SquareWave(PureMechanism):
     def draw(self, values: Array, stream: Stream, agents: Indices) -> tuple[Array, ...]:
         """Word 0 decides between near and far, word 1 which one."""
         words = stream.words(agents, 2)
-        near = heads(words[:, 0], self._near).astype(np.uint64)
-        outputs = self._offsets(near, words[:, 1], stream, agents)
+        near, sizes = heads(words[:, 0], self._near), (self.window, self.inputs - 1)
+        outputs = either(near, words[:, 1], sizes, stream, agents)
         outputs += self._cells(values).view(np.uint64)
         np.minimum(outputs, outputs - np.uint64(self.outputs), out=outputs)  # mod M: below M it wraps upward
         return (outputs,)
-
-    def _offsets(self, near: Words, words: Words, stream: Stream, agents: Indices) -> Words:
-        """Uniform in [0, W) where near is 1, in [W, M) where 0: multiplication and rejection as in `thresholds.below`.
-
-        The counts W and D - 1 are picked by multiplication modulo 2^64.
-        """
-        window, others = self.window, self.inputs - 1
-        high = near * np.uint64((window - others) % WORD)
-        high += np.uint64(others)
-        products = words >> _HALF
-        products *= high
-        spare = np.uint64(max((1 << 32) % window, (1 << 32) % others))
-        again, lane = np.flatnonzero((products & _LOWER) < spare), 1
-        while len(again):
-            refused = np.uint64(1 << 32) % high[again]
-            again = again[(products[again] & _LOWER) < refused]
-            fresh = stream.words_at(agents[again], np.ones(len(again), dtype=np.int64), lane=lane)
-            products[again] = (fresh >> _HALF) * high[again]
-            lane += 1
-        products >>= _HALF
-        near -= np.uint64(1)  # all ones for the far
-        near &= np.uint64(window)
-        products += near
-        return products
 
     def tally(self, reports: Reports) -> Indices:
         """How often each output was reported."""

@@ -20,23 +20,25 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from fractions import Fraction
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from tip.errors import ConfigurationError
+from tip.mechanisms.ball import checked_ball
 from tip.mechanisms.base import AES, DEVICE, EVERYBODY, ONCE, PRESENCE, Influence
 from tip.mechanisms.columns import Column, Integers, Reals
+from tip.mechanisms.directions import PIECE
 from tip.mechanisms.distributed import within as whole_within
+from tip.mechanisms.real_vectors import LOOSE, idealized, real_normals, shorten, sums, within
 from tip.mechanisms.spec import Spec
 from tip.mechanisms.thresholds import checked_epsilon
-from tip.mechanisms.vectors import PIECE, VectorMean, checked_ball
+from tip.mechanisms.vectors import VectorMean
 from tip.noise import DiscreteGaussian
 from tip.privacy import gaussian
 from tip.privacy.checks import whole
 from tip.privacy.events import DiscreteGaussianSum, Gaussian
-from tip.privacy.guarantees import Assumption, Delta, Guarantee, Kind, Neighboring, Security, Status, Unit
+from tip.privacy.guarantees import Delta, Guarantee, Kind, Neighboring, Security, Status, Unit
 from tip.privacy.integer import epsilon_of_rho, rho_for, rho_of_sum
 from tip.privacy.rounding import up
 
@@ -50,10 +52,7 @@ if TYPE_CHECKING:
 
     Indices = NDArray[np.int64]
     Floats = NDArray[np.float64]
-    Singles = NDArray[np.float32]
 
-REAL: Final = Assumption("real-arithmetic", "noise is drawn and sent in real arithmetic, not in floating point")
-LOOSE: Final = 1 + 1e-5  # how much longer than computed a vector in single precision may come out
 MOST_STEPS: Final = 1 << 24
 _COINS: Final = 1 << 15  # the lane of the rounding coins, far above those of the noise
 _TAIL: Final = 28.0  # e^-28 is 7e-13
@@ -181,7 +180,7 @@ class GridGaussianVectors(VectorMean):
         """Whole vectors of squared norm at most B whose mean is values G, `(n, d)` int64."""
         scaled = values * self.steps
         floors = np.floor(scaled)
-        shares = ((scaled - floors) * 2.0**64).astype(np.uint64)
+        shares = (np.minimum(scaled - floors, 1 - 2.0**-53) * 2.0**64).astype(np.uint64)  # -1e-20 lies 1.0 above -1
         coins = stream.words(agents, self.dimension, lane=_COINS) < shares
         vectors = floors.astype(np.int64) + coins
         squares = np.einsum("nd,nd->n", vectors, vectors)  # below d 2^50
@@ -274,9 +273,11 @@ class RealGaussianVectors(VectorMean):
         step = max(1, PIECE // self.dimension)
         for first in range(0, len(values), step):
             part = slice(first, first + step)
-            out[part] = real_normals(stream, agents[part], self.dimension)
-            out[part] += (values[part] / self.deviation).astype(np.float32)
-            shorten(out[part], self.radius)
+            noise = real_normals(stream, agents[part], self.dimension, out=out[part])
+            singles = values[part].astype(np.float32)
+            singles *= np.float32(1 / self.deviation)
+            noise += singles
+            shorten(noise, self.radius)
         return (out,)
 
     def further_checks(self, reports: Reports) -> Mapping[str, NDArray[np.bool_]]:
@@ -286,75 +287,3 @@ class RealGaussianVectors(VectorMean):
     def tally(self, reports: Reports) -> Floats:
         """Sums of the vectors and of the squares of their entries, `(2, d)` float64."""
         return sums(reports["vector"])
-
-
-# -- what idealized mechanisms share --------------------------------------------------------------
-
-
-def idealized(mechanism: VectorMean, epsilon: float, kind: Kind, delta: Delta, *, mu: float | None = None) -> Guarantee:
-    """A promise about real arithmetic: `REAL` is among its assumptions."""
-    return Guarantee(
-        epsilon=epsilon,
-        delta=delta,
-        unit=Unit.AGENT,
-        neighboring=Neighboring.REPLACE_ONE,
-        coalition=EVERYBODY,
-        scope=f"one report of {mechanism.spec.name}",
-        kind=kind,
-        security=Security.COMPUTATIONAL,
-        security_bits=128,
-        status=Status.IDEALIZED,
-        assumptions=(DEVICE, ONCE, PRESENCE, AES, REAL),
-        mu=mu,
-    )
-
-
-def within(vectors: NDArray[Any], length: float, *, slack: float = LOOSE) -> NDArray[np.bool_]:
-    """Which rows are at most this long, up to the rounding of single precision; false for NaN."""
-    rows = vectors.astype(np.float64)
-    good: NDArray[np.bool_] = np.einsum("nd,nd->n", rows, rows) <= (length * slack) ** 2
-    return good
-
-
-def shorten(vectors: Singles, radius: float) -> None:
-    """Scale the rows that are longer than the radius down to it, in place: post-processing."""
-    squares = np.einsum("nd,nd->n", vectors, vectors)
-    long = np.flatnonzero(squares > np.float32(radius * radius))
-    if len(long):
-        vectors[long] *= (np.float32(radius) / np.sqrt(squares[long]))[:, None]
-
-
-def sums(vectors: Singles) -> Floats:
-    """Sums of single-precision rows and of their squares, `(2, d)` float64, in a fixed order."""
-    rows = vectors.astype(np.float64)
-    return np.stack([rows.sum(axis=0), np.einsum("nd,nd->d", rows, rows)])
-
-
-@lru_cache(maxsize=1)
-def _quantiles() -> tuple[Singles, Singles]:
-    """Where each of 2^16 bins of equal mass of N(0, 1) begins, and its width / 2^16."""
-    from scipy.special import ndtri  # noqa: PLC0415 - scipy is imported where it is needed
-
-    edges = ndtri(np.arange(1, 1 << 16) / (1 << 16))
-    edges = np.concatenate([[edges[0]], edges, [edges[-1]]])
-    return edges[:-1].astype(np.float32), (np.diff(edges) / (1 << 16)).astype(np.float32)
-
-
-def real_normals(stream: Stream, agents: Indices, dimension: int) -> Singles:
-    """Normal numbers from 32-bit words of lane 1, `(n, d)` float32: inverted piece by piece, exactly in the tails.
-
-    The upper 16 bits name a bin of mass 2^-16, the lower ones a place in it; within one of the two outermost bins
-    the quantile itself is computed.
-    """
-    words = np.ascontiguousarray(stream.words(agents, dimension, lane=1, dtype=np.uint32), dtype="<u4")
-    starts, widths = _quantiles()
-    halves = words.view("<u2").reshape(*words.shape, 2)
-    bins = halves[:, :, 1]
-    out = starts.take(bins)
-    out += widths.take(bins) * (halves[:, :, 0] + np.float32(0.5))
-    outer = np.flatnonzero((bins + np.uint16(1)) <= 1)
-    if len(outer):
-        from scipy.special import ndtri  # noqa: PLC0415 - scipy is imported where it is needed
-
-        out.reshape(-1)[outer] = ndtri((words.reshape(-1)[outer].astype(np.float64) + 0.5) / 2.0**32)
-    return out

@@ -26,7 +26,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from fractions import Fraction
 from math import sqrt
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -34,9 +34,10 @@ from tip.errors import ConfigurationError
 from tip.mechanisms.aggregates import Aggregate
 from tip.mechanisms.base import MOST_LISTED, Influence
 from tip.mechanisms.columns import Column, Integers
-from tip.mechanisms.estimates import Counted, Estimate, Law, Normal
+from tip.mechanisms.estimates import Counted, Estimate, Law
 from tip.mechanisms.frequency import FrequencyOracle, checked_categories, checked_counts, tallied
 from tip.mechanisms.geometry import LEAST_TALLY, spread
+from tip.mechanisms.halves import Halves
 from tip.mechanisms.spec import Spec
 from tip.mechanisms.thresholds import WORD, below, checked_epsilon, exp_down, heads
 from tip.privacy.checks import whole
@@ -50,8 +51,6 @@ if TYPE_CHECKING:
     Indices = NDArray[np.int64]
     Words = NDArray[Any]  # uint32, or uint64 for more than 2^32 reports
     Floats = NDArray[np.float64]
-
-_MANY: Final = 400  # reports in either half of a block from which on the score interval is used
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,18 +215,22 @@ class HadamardResponse(FrequencyOracle):
     def estimate(self, aggregate: Aggregate) -> Estimate:
         """Each item's share, raw. The block's own count stands for m (alpha + beta) + (1 - m) 2 beta, its mean."""
         n = self._counted(aggregate)
-        net, block, gap = self.supports(aggregate), self._in_block(aggregate), float(self.p)
+        net, block, (own, other, gap) = self.supports(aggregate), self._in_block(aggregate), self._rates
         value = net / n / gap
         variance = np.maximum(block / n / gap**2 - np.clip(value, 0, 1), 0) / n
-        law: Law = Halves(net, block, float(self.own), float(self.other))
-        if self._blocks == 1:
-            law = Counted((n + net) // 2, float(self.own), 0.5)
-        reach = (-1 / float(self.p), 1 / float(self.p))
+        law: Law = Halves(net, block, own, other) if self._blocks > 1 else Counted((n + net) // 2, own, 0.5)
+        reach = (-1 / gap, 1 / gap)
         return Estimate(value, variance, self._worst_variance() / n, n, aggregate.refused, law, reach=reach)
+
+    @property
+    def _rates(self) -> tuple[float, float, float]:
+        """Alpha, beta and alpha - beta."""
+        own, other = self.own, self.other
+        return float(own), float(other), float(own - other)
 
     def _worst_variance(self) -> float:
         """All in one block, on another item of it if there is one; else the greatest over f = m."""
-        own, other, gap = float(self.own), float(self.other), float(self.p)
+        own, other, gap = self._rates
         if self._blocks < self.categories:
             return (own + other) / gap**2
         return max(2 * other, own + other - gap**2) / gap**2
@@ -244,7 +247,7 @@ class HadamardResponse(FrequencyOracle):
         m = self._even_block_share(f) if block_share is None else np.asarray(block_share, dtype=np.float64)
         if not ((f >= 0) & (f <= m + 1e-9) & (f <= 1) & (m <= 1 + 1e-9)).all():  # sums of shares are rounded
             raise ConfigurationError("a share lies in [0, 1], and a block's share between it and 1")
-        own, other, gap = float(self.own), float(self.other), float(self.p)
+        own, other, gap = self._rates
         spread_out = m * (own + other) + (1 - m) * 2 * other
         noise: Floats = (spread_out / gap**2 - f) / whole("reports", reports, least=1)
         return noise
@@ -276,43 +279,6 @@ class HadamardResponse(FrequencyOracle):
         column = (items // self._blocks + 1).astype(self._kind)
         right = self._of_parity(rows.astype(self._kind), column, np.zeros_like(column))
         return items % self._blocks * self._rows + right.astype(np.int64)
-
-
-@dataclass(frozen=True, slots=True)
-class Halves:
-    """The law of net supports: two halves of a block, and both of their counts.
-
-    With the block's count for its mean the variance is (V - f) / n; (value - f)^2 <= z^2 (V - f) / n is a quadratic.
-    Where a half holds few reports, its count gets an exact interval at alpha / 2 and so does the other half's:
-    the difference of the means, n f (alpha - beta), is then covered at least at the level.
-    """
-
-    net: NDArray[np.int64] = field(repr=False)
-    block: NDArray[np.int64] = field(repr=False)
-    own: float
-    other: float
-
-    def interval(self, estimate: Estimate, alpha: float) -> tuple[Floats, Floats]:
-        """The score interval where both halves hold many reports, else the exact one."""
-        first, second = (self.block + self.net) // 2, (self.block - self.net) // 2
-        few = np.minimum(first, second) < _MANY
-        low, high = self._score(estimate, alpha)
-        if few.any():
-            firsts = Counted(first, 1.0, 0.0).interval(estimate, alpha / 2)  # q = 0: always the exact interval
-            seconds = Counted(second, 1.0, 0.0).interval(estimate, alpha / 2)
-            gap = self.own - self.other
-            low = np.where(few, (firsts[0] - seconds[1]) / gap, low)
-            high = np.where(few, (firsts[1] - seconds[0]) / gap, high)
-        return low, high
-
-    def _score(self, estimate: Estimate, alpha: float) -> tuple[Floats, Floats]:
-        n = estimate.reports
-        half, _ = Normal().interval(Estimate(np.zeros(1), np.ones(1), 1.0, n), alpha)
-        z2 = float(half[0]) ** 2 / n
-        middle = estimate.value - z2 / 2
-        top = self.block / n / (self.own - self.other) ** 2
-        root = np.sqrt(np.maximum(middle**2 - estimate.value**2 + z2 * top, 0.0))
-        return middle - root, middle + root
 
 
 def best_blocks(categories: int, epsilon: Fraction | float) -> int:

@@ -15,20 +15,20 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
-
 from tip.errors import ConfigurationError
-from tip.mechanisms.base import LEAST_BLOCK, MOST_BLOCK, MOST_LISTED
+from tip.mechanisms.base import LEAST_BLOCK, MOST_LISTED
+from tip.mechanisms.bits import coins, column_sums, put_bits
 from tip.mechanisms.columns import Bits, Column
 from tip.mechanisms.frequency import checked_categories
 from tip.mechanisms.permanent import EXACT_ROUNDS, PERMANENT, LongitudinalOracle, addresses, checked_both
 from tip.mechanisms.spec import Spec
-from tip.mechanisms.thresholds import WORD, words_up
+from tip.mechanisms.thresholds import WORD, heads, words_up
 from tip.privacy.checks import whole
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from tip.mechanisms.aggregates import Aggregate
@@ -41,8 +41,7 @@ if TYPE_CHECKING:
 
 MOST_ITEMS: Final = 1 << 16  # bits of one unary report
 MOST_EXACT: Final = 256  # items up to which the blanket is summed exactly
-_BITS_AT_ONCE: Final = 1 << 18
-_DIGITS: Final = 8  # binary digits of a coin that are read first
+_TALLY_BYTES: Final = 1 << 20  # of reports that are added up at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +78,6 @@ class LongitudinalUnary(LongitudinalOracle):
     def layout(self) -> tuple[Column, ...]:
         """One bit for each item."""
         return (Bits("bits", self.categories),)
-
-    @property
-    def block(self) -> int:
-        """As many rows as keep a block's bits, one byte each, within the cache."""
-        return min(MOST_BLOCK, max(LEAST_BLOCK, _BITS_AT_ONCE // self.categories // LEAST_BLOCK * LEAST_BLOCK))
 
     @property
     def states(self) -> int:
@@ -169,40 +163,23 @@ class LongitudinalUnary(LongitudinalOracle):
         return values
 
     def answer(self, values: Array, permanent: Stream, instant: Stream, agents: Indices) -> tuple[Array, ...]:
-        """Permanent bits of (agent, item), xor the round's flips."""
+        """Permanent bits of (agent, item), xor the round's flips. The own item's is a fair coin of its own lane."""
         address = addresses(agents, values, self.states)
-        bits = bit_coins(permanent, address, self.categories, self._other, lane=PERMANENT, fair=values)
-        bits ^= bit_coins(instant, agents, self.categories, self._flip, lane=0)
-        return (np.packbits(bits, axis=1, bitorder="little"),)
+        rows = coins(permanent, address, self.categories, self._other, lane=PERMANENT)
+        kept = heads(permanent.words(address, 1, lane=PERMANENT + 2)[:, 0], WORD // 2)
+        put_bits(rows, values, kept)
+        rows ^= coins(instant, agents, self.categories, self._flip, lane=0)
+        return (rows,)
 
     def tally(self, reports: Reports) -> Indices:
         """How often each bit was set."""
-        bits = np.unpackbits(reports["bits"], axis=1, bitorder="little", count=self.categories)
-        sums: Indices = bits.sum(axis=0, dtype=np.int64)
-        return sums
+        return column_sums(reports["bits"], self.categories)
+
+    @property
+    def tally_block(self) -> int:
+        """About a megabyte of reports: the adders of `column_sums` want many rows."""
+        return max(LEAST_BLOCK, _TALLY_BYTES * 8 // self.report_bits // LEAST_BLOCK * LEAST_BLOCK)
 
     def supports(self, aggregate: Aggregate) -> Indices:
         """The bits that were set."""
         return aggregate.totals
-
-
-def bit_coins(
-    stream: Stream, agents: Indices, count: int, threshold: int, *, lane: int, fair: Indices | None = None
-) -> NDArray[np.bool_]:
-    """Independent coins of probability threshold / 2^64, `(n, count)`, from one byte each; that of `fair[i]` is fair.
-
-    **Claim.** A coin is [w < threshold] for a uniform 64-bit w: a byte that differs from the threshold's
-    first one decides; only where they are equal (1 in 256) 56 more digits are read, from the next lane.
-    """
-    top, rest = divmod(threshold, 1 << 64 - _DIGITS)
-    if top >> _DIGITS:
-        raise ConfigurationError("a coin's threshold lies below 2^64")
-    first = stream.words(agents, count, lane=lane, dtype=np.uint8)
-    coins: NDArray[np.bool_] = first < np.uint8(top)
-    rows, columns = np.divmod(np.flatnonzero(first == np.uint8(top)), count)
-    digits = stream.words_at(agents[rows], columns, lane=lane + 1) >> np.uint64(_DIGITS)
-    coins[rows, columns] = digits < np.uint64(rest)
-    if fair is not None:
-        everyone = np.arange(len(agents))
-        coins[everyone, fair] = first[everyone, fair] < np.uint8(1 << _DIGITS - 1)
-    return coins

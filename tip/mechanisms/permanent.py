@@ -293,5 +293,8 @@ def checked_both(first: Fraction | float, limit: Fraction | float) -> tuple[Frac
 def addresses(agents: Indices, state: Indices, states: int) -> Indices:
     """One address for each (agent, state); raises `ConfigurationError` where it would not fit 62 bits."""
     if len(agents) and int(agents.max()) >= (1 << 62) // states:
-        raise ConfigurationError(f"agents are numbered below 2^62 / {states} here")
+        raise ConfigurationError(
+            f"agents are numbered from 0 to {(1 << 62) // states - 1} here",
+            why=f"an address of 62 bits holds an agent's number and one of {states} states",
+        )
     return agents * np.int64(states) + state

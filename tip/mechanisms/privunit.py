@@ -20,43 +20,27 @@ q = P[>= t], p/(1 - p) = e^eps q/(1 - q), and t is chosen to minimize the error
 from __future__ import annotations
 
 import math
-from abc import abstractmethod
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from tip.errors import ConfigurationError
-from tip.mechanisms.base import Influence
-from tip.mechanisms.columns import Column, Reals
-from tip.mechanisms.gaussian_vectors import LOOSE, idealized, real_normals, shorten, sums, within
+from tip.mechanisms.ball import checked_ball
+from tip.mechanisms.caps import cosine_cap, cosine_tail, normal_cap, settled
+from tip.mechanisms.directions import top_moments
+from tip.mechanisms.real_vectors import IdealizedVectors
 from tip.mechanisms.spec import Spec
-from tip.mechanisms.thresholds import WORD, checked_epsilon, exp_down, exp_up, heads, words_down
-from tip.mechanisms.vectors import (
-    PIECE,
-    SignedDirections,
-    VectorMean,
-    checked_ball,
-    lengths_and_directions,
-    top_moments,
-    upright,
-)
+from tip.mechanisms.thresholds import WORD, checked_epsilon, exp_down, heads, words_down
+from tip.mechanisms.vectors import SignedDirections
 from tip.privacy.checks import whole
-from tip.privacy.events import PureLoss
-from tip.privacy.guarantees import Delta, Kind
-from tip.privacy.rounding import up
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from numpy.typing import NDArray
-
-    from tip.mechanisms.reports import Reports
-    from tip.privacy.events import Event
-    from tip.privacy.guarantees import Guarantee
-    from tip.randomness import Stream
 
     Indices = NDArray[np.int64]
     Words = NDArray[np.uint64]
@@ -147,115 +131,11 @@ def _enough(dimension: int, bound: Fraction) -> int:
 def _sphere(dimension: int, bound: Fraction) -> tuple[float, float, float]:
     """T, q and sqrt(d) E[a] of `PrivUnit` for e^epsilon = bound: the limit for many candidates."""
     reach = min(10.0, math.sqrt(dimension) * 0.999)
-    t, shares, mean = _settled(
-        float(1 / bound), lambda t: _cosine_cap(t, dimension), lambda _, mean: -mean, reach=reach
-    )
+    t, shares, mean = settled(float(1 / bound), lambda t: cosine_cap(t, dimension), lambda _, mean: -mean, reach=reach)
     return t, shares[1], mean
 
 
 # -- real arithmetic ------------------------------------------------------------------------------
-
-
-class IdealizedVectors(VectorMean):
-    """What the idealized mechanisms share: float32 reports inside a ball, pure epsilon in real arithmetic.
-
-    A report is x = sqrt(d) a v/|v| + (normal noise across v), of length at most `radius`; its estimate is
-    x norm / `shrinkage`.
-    """
-
-    __slots__ = ()
-
-    epsilon: Fraction | float
-
-    @property
-    @abstractmethod
-    def shrinkage(self) -> float:
-        """E[sqrt(d) a]."""
-
-    @property
-    @abstractmethod
-    def along(self) -> float:
-        """E[d a^2]; all of |x|^2 has the mean d."""
-
-    @property
-    @abstractmethod
-    def across(self) -> float:
-        """E[x_i^2] of a coordinate across v."""
-
-    @property
-    @abstractmethod
-    def radius(self) -> float:
-        """No report is longer: an agent shortens its report, with probability below 1e-12."""
-
-    @abstractmethod
-    def heights(self, words: Words) -> Floats:
-        """Sqrt(d) a from the words that stream positions 1 and 2 hold, `(n, 2)`."""
-
-    @property
-    def layout(self) -> tuple[Column, ...]:
-        """The vector x, in single precision."""
-        return (Reals("vector", width=self.dimension, bound=self.radius * LOOSE),)
-
-    @property
-    def ratio(self) -> Fraction:
-        """An upper bound of e^epsilon."""
-        return exp_up(checked_epsilon(self.epsilon))
-
-    @property
-    def event(self) -> Event:
-        """One release with the ratio e^epsilon, in real arithmetic."""
-        return PureLoss(self.ratio)
-
-    @property
-    def guarantee(self) -> Guarantee:
-        """Pure epsilon, idealized: proven for real arithmetic, not for the numbers that are sent."""
-        return idealized(self, up(checked_epsilon(self.epsilon)), Kind.PURE, Delta(conversion=0.0))
-
-    @property
-    def unit(self) -> float:
-        """Norm / E[sqrt(d) a]."""
-        return float(self.norm) / self.shrinkage
-
-    def second_moments(self, vector: Floats) -> Floats:
-        """(E[d a^2] w_i^2 + across (1 - w_i^2)) unit^2, w = v/|v|."""
-        square = lengths_and_directions(vector[None] / float(self.norm))[1][0] ** 2
-        return np.asarray((self.along * square + self.across * (1 - square)) * self.unit**2)
-
-    @property
-    def worst_variance(self) -> float:
-        """That of a coordinate along v, or across it."""
-        return max(self.along, self.across) * self.unit**2
-
-    def max_influence(self) -> Influence:
-        """Each report counts as a vector of at most this length; the largest entry can be as long."""
-        length = self.radius * self.unit * LOOSE
-        return Influence(length, length)
-
-    def draw(self, values: NDArray[Any], stream: Stream, agents: Indices) -> tuple[NDArray[Any], ...]:
-        """Lane 0 holds the coins and the height, lane 1 the normal numbers."""
-        words = stream.words(agents, 3)
-        heights = self.heights(words[:, 1:])
-        out = np.empty(values.shape, dtype=np.float32)
-        step = max(1, PIECE // self.dimension)
-        for first in range(0, len(values), step):
-            part = slice(first, first + step)
-            lengths, directions = lengths_and_directions(values[part])
-            directions[(words[part, 0] >= upright(lengths)) & (lengths < 1)] *= -1
-            noise = real_normals(stream, agents[part], self.dimension)
-            self.place(noise, heights[part], directions.astype(np.float32), out[part])
-        return (out,)
-
-    @abstractmethod
-    def place(self, noise: Singles, heights: Floats, directions: Singles, out: Singles) -> None:
-        """Write the reports x, given normal noise, sqrt(d) a and v/|v|."""
-
-    def further_checks(self, reports: Reports) -> Mapping[str, NDArray[np.bool_]]:
-        """No report is longer than `radius`."""
-        return {"longer than a report can be": within(reports["vector"], self.radius)}
-
-    def tally(self, reports: Reports) -> Floats:
-        """Sums of the vectors and of the squares of their entries, `(2, d)` float64."""
-        return sums(reports["vector"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,7 +154,7 @@ class PrivUnitG(IdealizedVectors):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "norm", checked_ball(self.dimension, self.norm))
-        _settle(self, _normal_cap, lambda t, mean: (t * mean + self.dimension) / mean**2, reach=10.0)
+        _settle(self, normal_cap, lambda t, mean: (t * mean + self.dimension) / mean**2, reach=10.0)
 
     @property
     def spec(self) -> Spec:
@@ -307,14 +187,8 @@ class PrivUnitG(IdealizedVectors):
 
         inside, uniform = _split(words, self._shares[0])
         q = self._shares[1]
-        return np.asarray(np.where(inside, -ndtri(uniform * q), ndtri(uniform * (1 - q))))
-
-    def place(self, noise: Singles, heights: Floats, directions: Singles, out: Singles) -> None:
-        """Noise + (h - <g, v>) v, shortened to the radius in the rare case that it is longer."""
-        missing = heights.astype(np.float32) - np.einsum("nd,nd->n", noise, directions)
-        np.multiply(directions, missing[:, None], out=out)
-        out += noise
-        shorten(out, self.radius)
+        tails = ndtri(uniform * np.where(inside, q, 1 - q))
+        return np.asarray(np.where(inside, -tails, tails))
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,7 +208,7 @@ class PrivUnit(IdealizedVectors):
     def __post_init__(self) -> None:
         object.__setattr__(self, "norm", checked_ball(self.dimension, self.norm))
         d = self.dimension
-        _settle(self, lambda t: _cosine_cap(t, d), lambda _, mean: d / mean**2, reach=min(10.0, math.sqrt(d) * 0.999))
+        _settle(self, lambda t: cosine_cap(t, d), lambda _, mean: d / mean**2, reach=min(10.0, math.sqrt(d) * 0.999))
 
     @property
     def spec(self) -> Spec:
@@ -350,7 +224,7 @@ class PrivUnit(IdealizedVectors):
     def along(self) -> float:
         """D times the mean squared cosine; by parts, with a beta law of one half more."""
         (p, q), d, x = self._shares, self.dimension, self._t / math.sqrt(self.dimension)
-        mean, wider = _cosine_cap(self._t, d)[1], _cosine_tail(x, (d + 1) / 2)
+        mean, wider = cosine_cap(self._t, d)[1], cosine_tail(x, (d + 1) / 2)
         inside = self._t * mean + wider  # d E[cos^2; cos >= x]
         return p / q * inside + (1 - p) / (1 - q) * (1 - inside)
 
@@ -373,16 +247,10 @@ class PrivUnit(IdealizedVectors):
         tails = 1 - 2 * betaincinv(half, half, uniform * np.where(inside, q, 1 - q))
         return np.asarray(np.where(inside, tails, -tails) * math.sqrt(self.dimension))
 
-    def place(self, noise: Singles, heights: Floats, directions: Singles, out: Singles) -> None:
-        """H v + sqrt(d - h^2) g'/|g'|, g' the part of g across v."""
-        height = heights.astype(np.float32)
-        along = np.einsum("nd,nd->n", noise, directions)
-        rest = np.maximum(np.einsum("nd,nd->n", noise, noise) - along * along, np.float32(1e-20))
-        scale = np.sqrt(np.maximum(np.float32(self.dimension) - height * height, 0) / rest)
-        np.multiply(directions, (height - along * scale)[:, None], out=out)
-        noise *= scale[:, None]
-        out += noise
-        shorten(out, self.radius)
+    def share(self, noise: Singles, along: Floats, heights: Floats) -> Floats:
+        """Sqrt(d - h^2)/|g'|, g' the part of g across v."""
+        rest = np.maximum(np.einsum("nd,nd->n", noise, noise) - along * along, 1e-20)
+        return np.asarray(np.sqrt(np.maximum(self.dimension - heights * heights, 0) / rest))
 
 
 def _settle(
@@ -393,46 +261,9 @@ def _settle(
     reach: float,
 ) -> None:
     """Keep the t in [0, reach] of the least error, and what follows from it."""
-    settled = _settled(math.exp(-float(checked_epsilon(mechanism.epsilon))), cap, error, reach=reach)
-    for name, value in zip(("_t", "_shares", "_shrinkage"), settled, strict=True):
+    chosen = settled(math.exp(-float(checked_epsilon(mechanism.epsilon))), cap, error, reach=reach)
+    for name, value in zip(("_t", "_shares", "_shrinkage"), chosen, strict=True):
         object.__setattr__(mechanism, name, value)
-
-
-def _settled(
-    shrink: float, cap: Callable[[float], tuple[float, float]], error: Callable[[float, float], float], *, reach: float
-) -> tuple[float, tuple[float, float], float]:
-    """T, (p, q) and sqrt(d) E[a] of the least error, for e^-epsilon = shrink."""
-    from scipy.optimize import minimize_scalar  # noqa: PLC0415 - scipy is imported where it is needed
-
-    def follows(t: float) -> tuple[tuple[float, float], float]:
-        q, density = cap(t)
-        p = q / (q + (1 - q) * shrink)
-        return (p, q), density * (p - q) / (q * (1 - q))
-
-    best = minimize_scalar(lambda t: error(t, follows(t)[1]), bounds=(0.0, reach), method="bounded")
-    return (float(best.x), *follows(float(best.x)))
-
-
-def _normal_cap(t: float) -> tuple[float, float]:
-    """P[N >= t] and E[N; N >= t] = phi(t)."""
-    return math.erfc(t / math.sqrt(2)) / 2, math.exp(-t * t / 2) / math.sqrt(2 * math.pi)
-
-
-def _cosine_tail(x: float, half: float) -> float:
-    """P[cosine >= x], for the law with density proportional to (1 - x^2)^(half - 1)."""
-    from scipy.special import betainc  # noqa: PLC0415 - scipy is imported where it is needed
-
-    return float(betainc(half, half, (1 - x) / 2))
-
-
-def _cosine_cap(t: float, dimension: int) -> tuple[float, float]:
-    """P[cosine >= x] and sqrt(d) E[cosine; cosine >= x], x = t/sqrt(d): C (1 - x^2)^((d - 1)/2)/(d - 1)."""
-    from scipy.special import gammaln  # noqa: PLC0415 - scipy is imported where it is needed
-
-    x, half = t / math.sqrt(dimension), (dimension - 1) / 2
-    constant = float(gammaln(dimension / 2) - gammaln(half)) - math.log(math.pi) / 2
-    mean = math.exp(constant + half * math.log1p(-x * x)) / (2 * half)
-    return _cosine_tail(x, half), math.sqrt(dimension) * mean
 
 
 def _split(words: Words, p: float) -> tuple[NDArray[np.bool_], Floats]:

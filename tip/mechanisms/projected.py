@@ -29,12 +29,13 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from tip.errors import ConfigurationError
+from tip.mechanisms.ball import ball_rows, checked_ball
 from tip.mechanisms.base import Influence, PureMechanism
 from tip.mechanisms.columns import Column, Integers
+from tip.mechanisms.directions import named
 from tip.mechanisms.estimates import Estimate
 from tip.mechanisms.privunit import PrivUnitSubset
 from tip.mechanisms.spec import Spec
-from tip.mechanisms.vectors import ball_rows, checked_ball, named
 from tip.privacy.checks import whole
 from tip.randomness import Entropy
 

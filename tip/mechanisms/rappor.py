@@ -36,6 +36,7 @@ from tip.mechanisms.bits import coins, column_sums
 from tip.mechanisms.columns import Bits, Column, Integers
 from tip.mechanisms.estimates import Estimate
 from tip.mechanisms.frequency import checked_items
+from tip.mechanisms.inputs import as_array, checked_round
 from tip.mechanisms.permanent import PERMANENT, addresses
 from tip.mechanisms.rappor_decoding import Decoded, decoded
 from tip.mechanisms.rappor_privacy import KEYS, TwoStageFilter
@@ -63,6 +64,12 @@ MOST_COHORTS: Final = 1 << 12
 _COHORT: Final = PERMANENT + 2  # the lane of the cohort's word; attempts come behind
 _INSTANT: Final = 2  # lanes of one instantaneous coin
 _SLACK: Final = Fraction(1, 1 << 80)  # so that a power of a bound stays below the bound of the power
+
+
+class _WorkedOut(float):
+    """An epsilon that nobody asked for: it follows f, p and q when they are replaced."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +108,9 @@ class Rappor(TwoStageFilter):
         if not 0 < self._low < self._high or 2 * self._flip >= WORD:
             raise ConfigurationError(f"p is below q and f below 1, not {float(p):g}, {float(q):g} and {float(f):g}")
         for name, ratio in (("epsilon", self.ratio), ("limit", self.limit_ratio)):
-            asked = getattr(self, name) or nextafter(log_up(ratio), inf)
+            asked = getattr(self, name)
+            if not asked or isinstance(asked, _WorkedOut):
+                asked = _WorkedOut(nextafter(log_up(ratio), inf))
             object.__setattr__(self, name, asked)
             loss(ratio, checked_epsilon(asked))
 
@@ -191,10 +200,10 @@ class Rappor(TwoStageFilter):
         `SYSTEM`, the default, keeps nothing: each call costs another first report. A device takes
         `tip.mechanisms.memory.Memory`. See `Mechanism.randomize`.
         """
-        checked = self.checked(values)
+        checked = self.checked(as_array(values))
         who = np.arange(len(checked), dtype=np.int64) if agents is None else checked_agents(agents, len(checked))
         kept = entropy.stream(f"permanent {self.spec.name}")
-        fresh = entropy.stream(f"{self.PURPOSE} {self.spec.name}", round)
+        fresh = entropy.stream(f"{self.PURPOSE} {self.spec.name}", checked_round(round))
         columns = tuple(np.empty(column.shape(len(checked)), dtype=column.dtype) for column in self.layout)
         for first in range(0, len(checked), self.block):
             rows = slice(first, first + self.block)
@@ -250,10 +259,15 @@ class Rappor(TwoStageFilter):
         return decoded(estimate, wide, keys, level)
 
     def max_influence(self) -> Influence:
-        """On bit shares, where each cohort has n / cohorts reports: one report counts at all of its bits."""
+        """On bit shares, where each of the C cohorts has n / C reports: one report counts at all of its bits.
+
+        A total is n times the cohort's mean v of x = (bit - p*) / (q* - p*), so a report moves it by (C - 1)(x - v) + x
+        in its own cohort, at most [C - min(p*, 1 - p*)] / (q* - p*), and by v in the others. In a cohort with
+        fewer reports C stands for n over their number.
+        """
         one, zero = (float(chance) for chance in self.chances)
-        item = self.cohorts * max(1 - zero, zero) / (one - zero)
-        return Influence(item, item * sqrt(self.bits))
+        item, other = ((times - min(zero, 1 - zero)) / (one - zero) for times in (self.cohorts, 1))
+        return Influence(item, sqrt(self.bits * (item**2 + (self.cohorts - 1) * other**2)))
 
     def simulate(self, keys: ArrayLike, counts: ArrayLike, *, entropy: Entropy) -> Aggregate:
         """The exact joint law of one report each, of agents of whom `counts[i]` hold `keys[i]`: for planning."""

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from fractions import Fraction
-from math import prod
+from math import prod, sqrt
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -27,6 +27,7 @@ from tip.mechanisms.aggregates import Aggregate
 from tip.mechanisms.base import MOST_LISTED, Influence, PureMechanism
 from tip.mechanisms.columns import Column, Integers
 from tip.mechanisms.estimates import Counted, Estimate, whole_array
+from tip.mechanisms.inputs import as_array
 from tip.mechanisms.reports import Reports
 from tip.mechanisms.sampling_laws import Joined, Sampled
 from tip.mechanisms.spec import Spec
@@ -171,10 +172,8 @@ class SampledParts(PureMechanism):
         return joined(self.estimates(aggregate), aggregate)
 
     def max_influence(self) -> Influence:
-        """Where each part has n / parts of the reports: as many times what the oracle's report moves."""
-        moves = [part.max_influence() for part in self.parts]
-        count = len(self.parts)
-        return Influence(count * max(m.item for m in moves), count * max(m.euclidean for m in moves))
+        """Where each part has n / parts of the reports: see `sampled_influence`."""
+        return sampled_influence(self.parts)
 
     def simulate(self, values: ArrayLike, counts: ArrayLike, *, entropy: Entropy) -> Aggregate:
         """An aggregate of agents of whom `counts[i]` hold the record `values[i]`: for planning, never for data.
@@ -211,7 +210,7 @@ def oracles_of(sizes: Sequence[int], epsilon: Fraction | float, oracle: Factory)
 
 def checked_records(values: ArrayLike, categories: tuple[int, ...]) -> Indices:
     """Whole numbers `(n, d)`, column a in [0, categories[a]), as int64. Never prints a value."""
-    array = np.atleast_2d(np.asarray(values))
+    array = np.atleast_2d(as_array(values, "records"))
     if array.ndim != 2 or array.shape[1] != len(categories) or (array.size and array.dtype.kind not in "iu"):
         raise ConfigurationError(
             f"records are whole numbers of shape (agents, {len(categories)}), not {array.dtype} of shape {array.shape}"
@@ -267,6 +266,23 @@ def empty_totals(oracle: FrequencyOracle) -> Indices:
     """The oracle's totals of no report."""
     columns = tuple(np.zeros(column.shape(0), dtype=column.dtype) for column in oracle.layout)
     return oracle.tally(Reports(oracle.spec.digest, oracle.layout, columns))
+
+
+def sampled_influence(parts: Sequence[FrequencyOracle]) -> Influence:
+    """How far a report of one part moves n times that part's share, where each of d parts has n / d of the reports.
+
+    With v the mean of the part's answers x, n v moves by (d - 1)(x - v) + x, and n times the other parts' means by those
+    means. An entry of x lies in an interval of width w = 1 / (p - q) around 0 (twice its largest value, for an
+    oracle of net supports), so an entry moves by at most (d - 1) w + max |x|; in L2, (2 d - 1) max |x|.
+    In a part with fewer reports d stands for n over their number.
+    """
+    d, moves = len(parts), [part.max_influence() for part in parts]
+    item = max(
+        (d - 1) * (1 / float(part.p - part.q) if part.q else 2 * move.item) + move.item
+        for part, move in zip(parts, moves, strict=True)
+    )
+    squares = [move.euclidean**2 for move in moves]
+    return Influence(item, sqrt(sum(squares) + ((2 * d - 1) ** 2 - 1) * max(squares)))
 
 
 def sampled_variance(oracle: FrequencyOracle, share: ArrayLike, reports: int, drew: int) -> Floats:

@@ -28,7 +28,7 @@ import numpy as np
 
 from tip.errors import ConfigurationError
 from tip.mechanisms.base import Influence
-from tip.mechanisms.bits import coins, column_sums, row_ones
+from tip.mechanisms.bits import coins, column_sums, put_bits, row_ones
 from tip.mechanisms.columns import Bits, Column
 from tip.mechanisms.frequency import FrequencyOracle, checked_categories
 from tip.mechanisms.spec import Spec
@@ -115,10 +115,7 @@ class UnaryMechanism(FrequencyOracle):
         """Lanes 1 and 2 hold the coins of all items; the one of the own item is replaced by the coin of lane 0."""
         rows = coins(stream, agents, self.categories, self._flip)
         kept = heads(stream.words(agents, 1)[:, 0], self._keep)
-        places = np.arange(len(rows)) * rows.shape[1] + (values >> 3)
-        masks = np.left_shift(np.uint8(1), (values & 7).astype(np.uint8))
-        flat = rows.reshape(-1)
-        flat[places] = (flat[places] & ~masks) | (masks * kept)
+        put_bits(rows, values, kept)
         return (rows,)
 
     def tally(self, reports: Reports) -> Indices:

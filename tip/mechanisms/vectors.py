@@ -16,8 +16,7 @@ Unbiasedness. u_j is uniform on the sphere, so E[u | named] = c v/|v| with c = m
 expected mean of the m largest of K independent |cos|; the estimate is the mean of u/c. A vector shorter than
 the ball's radius is replaced by +-v/|v| first, with + probability (1 + |v|)/2. Proofs: docs/local-vectors.md.
 
-Directions are rows of d independent numbers of a table of 2^16 normal values (the mean of each bin, in
-units of 2^-12), read from AES-256 under a public key; sums over them are exact in float64.
+The directions themselves: `tip.mechanisms.directions`.
 """
 
 from __future__ import annotations
@@ -26,19 +25,19 @@ import math
 from abc import abstractmethod
 from dataclasses import dataclass, field
 from fractions import Fraction
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from tip.errors import ConfigurationError, DataError
+from tip.errors import ConfigurationError
+from tip.mechanisms.ball import ball_rows, checked_ball, lengths_and_directions, upright
 from tip.mechanisms.base import Influence, Mechanism, PureMechanism
 from tip.mechanisms.columns import Column, Integers
+from tip.mechanisms.directions import ENTRY, PIECE, named, normals, top_moments
 from tip.mechanisms.estimates import Estimate
 from tip.mechanisms.spec import Spec
 from tip.mechanisms.thresholds import WORD, below, checked_epsilon, exp_down, heads
 from tip.privacy.checks import whole
-from tip.randomness import Entropy
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -51,13 +50,7 @@ if TYPE_CHECKING:
     Words = NDArray[np.uint64]
     Floats = NDArray[np.float64]
 
-MOST_DIMENSIONS: Final = 1 << 17  # inner products stay below 2^53: exact in float64
-ENTRY: Final = 1 << 12  # units of a direction's entries
 _GRID: Final = float(1 << 30)  # units of the vector in an inner product
-_ULPS: Final = 2.0**-40  # a vector that is longer by this only is not touched
-_TINY: Final = 1e-200  # below, squares lose digits
-PIECE: Final = 1 << 15  # entries at a time: they stay in the cache
-_PUBLIC: Final = Entropy.seeded(20220712).stream("tip public directions v1")  # its key is no secret
 
 
 class VectorMean(Mechanism):
@@ -301,133 +294,3 @@ class L2BallDuchi(SignedDirections):
     def threshold(self) -> int:
         """The sign follows the vector with probability threshold / 2^64."""
         return self._keep
-
-
-# -- vectors --------------------------------------------------------------------------------------
-
-
-def checked_ball(dimension: object, norm: object) -> Fraction:
-    """The radius as an exact fraction; refuses dimensions outside [2, 2^17] and radii that are not positive."""
-    if whole("dimension", dimension, least=2) > MOST_DIMENSIONS:
-        raise ConfigurationError(
-            f"a vector has at most 2^17 coordinates here, not {dimension}", instead="use ProjUnit, which projects first"
-        )
-    if isinstance(norm, bool) or not isinstance(norm, int | float | Fraction) or not 1e-100 <= norm <= 1e100:
-        raise ConfigurationError(f"norm is a number in [1e-100, 1e100], not {norm!r}")
-    return Fraction(norm)
-
-
-def ball_rows(values: ArrayLike, dimension: int, norm: float) -> Floats:
-    """Vectors divided by the norm, each clipped to length 1; see `VectorMean.checked`."""
-    array = np.asarray(values)
-    if array.ndim == 1:
-        array = array[None]
-    if array.ndim != 2 or array.shape[1] != dimension or array.dtype.kind not in "iuf":
-        raise ConfigurationError(
-            f"vectors are numbers of shape (agents, {dimension}), not {array.dtype} of shape {array.shape}"
-        )
-    rows = array if array.dtype == np.float64 else array.astype(np.float64)
-    bad = ~np.isfinite(rows.sum(axis=1))
-    if bad.any():  # a sum of finite numbers may overflow
-        bad &= ~np.isfinite(rows).all(axis=1)
-    if bad.any():
-        raise DataError(
-            f"{int(bad.sum())} of {len(rows)} vectors hold a number that is not finite", row=int(np.argmax(bad)) + 1
-        )
-    rows = rows / norm if norm != 1 else rows
-    squares = _squares(rows)
-    long = np.flatnonzero(~(squares <= 1 + _ULPS))
-    if len(long):
-        rows = rows.copy() if rows is array else rows
-        rows[long] = _directions(rows[long])
-    return rows
-
-
-def lengths_and_directions(rows: Floats) -> tuple[Floats, Floats]:
-    """The length of each row, at most 1, and the row divided by it; the zero vector points along the first axis."""
-    squares = _squares(rows)
-    lengths = np.sqrt(squares)
-    lengths[squares > 1 - 2.0**-49] = 1.0
-    safe = squares > _TINY
-    directions = rows / np.where(safe, np.sqrt(squares), 1.0)[:, None]
-    if not safe.all():
-        directions[~safe] = _directions(rows[~safe])
-    return lengths, directions
-
-
-def _squares(rows: Floats) -> Floats:
-    """Squared lengths; infinite where they overflow."""
-    with np.errstate(over="ignore"):
-        return np.asarray(np.einsum("nd,nd->n", rows, rows))
-
-
-def _directions(rows: Floats) -> Floats:
-    """Rows divided by their lengths, whatever their scale."""
-    largest = np.abs(rows).max(axis=1)
-    scaled = rows / np.where(largest > 0, largest, 1.0)[:, None]
-    scaled[largest == 0, 0] = 1.0
-    return np.asarray(scaled / np.sqrt(_squares(scaled))[:, None])
-
-
-def upright(lengths: Floats) -> Words:
-    """Of 2^64 words, how many let a vector of this length < 1 be rounded to +v/|v|: (1 + |v|)/2."""
-    shares = np.minimum(0.5 + lengths / 2, 1 - 2.0**-53)
-    words: Words = (shares * 2.0**64).astype(np.uint64)
-    return words
-
-
-# -- public directions ----------------------------------------------------------------------------
-
-
-@lru_cache(maxsize=1)
-def normal_table() -> Floats:
-    """2^16 values: the mean of N(0, 1) over each of as many bins of equal mass, in units of 2^-12, rounded."""
-    from scipy.special import ndtri  # noqa: PLC0415 - scipy is imported where it is needed
-
-    edges = ndtri(np.arange(1, 1 << 16) / (1 << 16))
-    density = np.concatenate([[0.0], np.exp(-(edges**2) / 2) / math.sqrt(2 * math.pi), [0.0]])
-    half = np.rint((density[1 << 15 : -1] - density[(1 << 15) + 1 :]) * (1 << 16) * ENTRY)
-    return np.concatenate([-half[::-1], half])
-
-
-def normals(seeds: Words, dimension: int, low: int, high: int) -> Floats:
-    """Entries of the directions low, ..., high - 1 of each seed, `(n, high - low, d)`, whole numbers as float64."""
-    stride = -(-dimension // 8) * 8
-    words = _PUBLIC.words(seeds.view(np.int64), (high - low) * stride, start=low * stride, dtype=np.uint16)
-    return normal_table().take(words.reshape(len(seeds), high - low, stride)[:, :, :dimension])
-
-
-def named(seeds: Words, choices: Indices, dimension: int) -> Any:  # noqa: ANN401
-    """Yield parts of the reports: their rows, and the unit vectors they name, in units of 2^-12 / sqrt(d)."""
-    seeds = np.ascontiguousarray(seeds, dtype=np.uint64)
-    places = choices >> 1
-    step = max(1, PIECE // dimension)
-    for place in np.unique(places).tolist():
-        rows = np.flatnonzero(places == place)
-        for first in range(0, len(rows), step):
-            part = rows[first : first + step]
-            entries = normals(seeds[part], dimension, place, place + 1)[:, 0]
-            scale = (ENTRY * math.sqrt(dimension)) / np.sqrt(np.einsum("nd,nd->n", entries, entries))
-            scale[(choices[part] & 1) == 1] *= -1
-            yield part, np.rint(entries * scale[:, None])
-
-
-@lru_cache(maxsize=4096)
-def top_moments(dimension: int, directions: int, top: int) -> tuple[float, float]:
-    """E of the mean of the `top` largest of `directions` independent |cos|, and of their squares.
-
-    K/m times the integral of x, or x^2, over the law of |cos| times P[fewer than m of the other K - 1 are larger],
-    an incomplete beta function; by Gauss and Legendre in the angle, over 10 standard deviations.
-    """
-    from scipy.special import betainc, gammaln  # noqa: PLC0415 - scipy is imported where it is needed
-
-    nodes, weights = np.polynomial.legendre.leggauss(320)
-    reach = min(math.pi / 2, 10 / math.sqrt(dimension))
-    angle = (nodes + 1) * reach / 2
-    constant = gammaln(dimension / 2) - gammaln((dimension - 1) / 2) - math.log(math.pi) / 2 + math.log(2)
-    mass = weights * reach / 2 * np.exp(constant + (dimension - 2) * np.log(np.cos(angle)))
-    x = np.sin(angle)
-    if top < directions:
-        mass = mass * betainc(directions - top, top, betainc(0.5, (dimension - 1) / 2, x * x))
-    factor = directions / top
-    return float(factor * (mass * x).sum()), float(factor * (mass * x * x).sum())
