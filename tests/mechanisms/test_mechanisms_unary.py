@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tip.errors import ConfigurationError
-from tip.mechanisms.bits import PLANES, coins, column_sums, row_ones
+from tip.mechanisms.bits import column_sums, row_ones
+from tip.mechanisms.coins import coins
 from tip.mechanisms.reports import Reports
 from tip.mechanisms.thresholds import WORD, exp_down
 from tip.mechanisms.unary import OptimizedUnaryEncoding, SymmetricUnaryEncoding, UnaryEncoding
@@ -20,7 +21,6 @@ from tip.randomness import Entropy
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from numpy.typing import NDArray
 
 ALPHA = 1e-6
 EPSILONS = (1e-6, 0.5, 1, 2, 4, 40)
@@ -88,53 +88,30 @@ def test_a_mutant_with_another_flip_is_rejected(p_value: Callable[..., float]) -
     assert p_value(mechanism, 1, law=law) < ALPHA
 
 
-class Words:
-    """A stream whose coins compare one chosen word: its first digits stand in the planes, the others in the next lane.
+class OwnWords:
+    """A stream whose first lane holds one word, and the others that of a seed."""
 
-    It hands out bits as `tip.randomness.Stream` does, but from a table `(agents, width)` of 64-bit words.
-    """
-
-    def __init__(self, table: NDArray[np.uint64], size: int) -> None:
-        self.table, self.size = table, size
+    def __init__(self, word: int) -> None:
+        self.word, self.others = word, Entropy.seeded(7).stream("others")
 
     def words(self, agents: Any, count: int, *, lane: int = 0, dtype: type = np.uint64) -> Any:  # noqa: ANN401
-        if lane == 0:
-            return self.table[agents, :count]
-        digits = np.ones((len(agents), PLANES, self.size * 8), dtype=np.uint8)
-        for place in range(PLANES):
-            digits[:, place, : self.table.shape[1]] = 1 - (self.table[agents] >> np.uint64(63 - place) & np.uint64(1))
-        assert dtype == np.uint8
-        return np.packbits(digits, axis=2, bitorder="little").reshape(len(agents), -1)
+        if lane:
+            return self.others.words(agents, count, lane=lane, dtype=dtype)
+        return np.full((len(agents), count), self.word, dtype=np.uint64)
 
     def words_at(self, agents: Any, positions: Any, *, lane: int) -> Any:  # noqa: ANN401
-        assert lane == 2
-        columns = np.minimum(positions, self.table.shape[1] - 1)
-        return self.table[agents, columns] << np.uint64(PLANES)
-
-
-@pytest.mark.parametrize("width", [1, 2, 7, 8, 9, 17, 64, 65, 130])
-@pytest.mark.parametrize(
-    "threshold", [0, 1, 2, 1 << 51, 1 << 52, (1 << 52) + 1, 0x46A0F5B1C3D2E417, WORD // 2, WORD - 1]
-)
-def test_a_coin_is_heads_exactly_below_its_threshold(width: int, threshold: int) -> None:
-    edges = [0, 1, threshold - 1, threshold, threshold + 1, threshold ^ 1 << 40, threshold ^ 1 << 55, WORD - 1]
-    words = np.array([edge % WORD for edge in edges], dtype=np.uint64)
-    table = words[(np.arange(11)[:, None] * 3 + np.arange(width)) % len(words)]
-    size = -(-width // 8)
-    stream: Any = Words(table, 1 << (size - 1).bit_length() if size <= 8 else -(-size // 8) * 8)
-    rows = coins(stream, np.arange(11), width, threshold)
-    assert np.array_equal(np.unpackbits(rows, axis=1, bitorder="little")[:, :width], table < np.uint64(threshold))
-    assert not np.unpackbits(rows, axis=1, bitorder="little")[:, width:].any()
+        return self.others.words_at(agents, positions, lane=lane)
 
 
 @pytest.mark.parametrize("word", [0, WORD // 2 - 1, WORD // 2, WORD - 1])
 def test_the_own_bit_is_the_coin_of_lane_0(word: int) -> None:
     mechanism = OptimizedUnaryEncoding(13, 1.0)
-    stream: Any = Words(np.full((13, 13), word, dtype=np.uint64), 2)
+    stream: Any = OwnWords(word)
     (rows,) = mechanism.draw(np.arange(13), stream, np.arange(13))
     bits = np.unpackbits(rows, axis=1, bitorder="little")[:, :13]
     assert (bits[np.arange(13), np.arange(13)] == (word < WORD // 2)).all()
-    assert (bits[~np.eye(13, dtype=bool)] == (Fraction(word, WORD) < mechanism.q)).all()
+    others = np.unpackbits(coins(stream, np.arange(13), 13, mechanism._flip), axis=1, bitorder="little")[:, :13]
+    assert (bits == others)[~np.eye(13, dtype=bool)].all()
 
 
 @settings(deadline=None, max_examples=40)

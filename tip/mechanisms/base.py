@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import numpy as np
@@ -27,7 +28,7 @@ from tip.errors import ConfigurationError
 from tip.mechanisms.aggregates import Aggregate
 from tip.mechanisms.collecting import Collected, collect
 from tip.mechanisms.estimates import whole_array
-from tip.mechanisms.inputs import as_array, checked_round
+from tip.mechanisms.inputs import as_array, checked_entropy, checked_round
 from tip.mechanisms.reports import Reports, Screened
 from tip.mechanisms.thresholds import checked_epsilon, loss
 from tip.privacy.coalitions import Coalition
@@ -129,6 +130,11 @@ class Mechanism(ABC):
     # -- what all of them do alike ----------------------------------------------------------------
 
     @property
+    def digest(self) -> bytes:
+        """The hash of the spec: it stands in every report and aggregate."""
+        return _digest(self)
+
+    @property
     def report_bits(self) -> int:
         """Bits of one report, without header and id."""
         return sum(column.row_bits for column in self.layout)
@@ -159,7 +165,7 @@ class Mechanism(ABC):
         and nobody is protected; with `SYSTEM`, the default, every call draws anew.
         Raises `ConfigurationError` and `DataError`, which name rows and never a value.
         """
-        checked = self.checked(as_array(values))
+        checked, entropy = self.checked(as_array(values)), checked_entropy(entropy)
         count, block = len(checked), self.block
         given = None if agents is None else checked_agents(agents, count)
         stream = entropy.stream(f"{self.PURPOSE} {self.spec.name}", checked_round(round))
@@ -169,11 +175,11 @@ class Mechanism(ABC):
             who = np.arange(first, rows.stop, dtype=np.int64) if given is None else given[rows]
             for column, part in zip(columns, self.draw(checked[rows], stream, who), strict=True):
                 column[rows] = part
-        return Reports(self.spec.digest, self.layout, columns)
+        return Reports(self.digest, self.layout, columns)
 
     def read(self, data: bytes) -> Reports:
         """The reports of one message (`Reports.to_bytes`); raises `MalformedMessage` that says what is wrong."""
-        return Reports.from_bytes(data, digest=self.spec.digest, layout=self.layout)
+        return Reports.from_bytes(data, digest=self.digest, layout=self.layout)
 
     def collect(self, messages: Iterable[bytes], *, ids: bool = False) -> Collected:
         """The reports of many messages; those that cannot be read are refused one by one, the rest is kept.
@@ -181,13 +187,18 @@ class Mechanism(ABC):
         `ids`: whether reports carry the id of who sends them; a message that does otherwise is refused. Messages of
         one report each, the usual case, are read together.
         """
-        return collect(list(messages), digest=self.spec.digest, layout=self.layout, ids=ids)
+        return collect(list(messages), digest=self.digest, layout=self.layout, ids=ids)
 
     def validate(self, reports: Reports) -> Screened:
         """Part the rows that an honest agent may send from those that it may not. A second report of an id is refused.
 
         Raises `ConfigurationError` for reports of another mechanism, or with other columns.
         """
+        if not isinstance(reports, Reports):
+            raise ConfigurationError(
+                f"these are no reports, but a {type(reports).__name__}",
+                instead="read(data) and collect(messages) give some",
+            )
         self._same(reports.digest, "reports")
         if reports.layout != self.layout:
             raise ConfigurationError("these reports have other columns than the mechanism's")
@@ -215,17 +226,33 @@ class Mechanism(ABC):
         totals = self.tally(kept if len(kept) <= block else kept.take(slice(0, block)))
         for first in range(block, len(kept), block):
             totals += self.tally(kept.take(slice(first, first + block)))
-        return Aggregate(self.spec.digest, len(kept), len(screened.refused), totals)
+        return Aggregate(self.digest, len(kept), len(screened.refused), totals)
+
+    @property
+    def _totals(self) -> tuple[tuple[int, ...], np.dtype[Any]]:
+        """Shape and type of totals: those of no report."""
+        nothing = tuple(np.zeros(column.shape(0), dtype=column.dtype) for column in self.layout)
+        totals = self.tally(Reports(self.spec.digest, self.layout, nothing))
+        return totals.shape, totals.dtype
 
     def _same(self, digest: bytes, what: str) -> None:
-        if digest != self.spec.digest:
+        if digest != self.digest:
             raise ConfigurationError(
                 f"these {what} were made by another mechanism than {self!r}", instead="use the one that made them"
             )
 
     def _counted(self, aggregate: Aggregate) -> int:
-        """The number of reports of an aggregate of this mechanism, at least 1."""
+        """The number of reports of an aggregate of this mechanism, at least 1; its totals are of the right shape."""
+        if not isinstance(aggregate, Aggregate):
+            raise ConfigurationError(
+                f"this is no aggregate, but a {type(aggregate).__name__}", instead="aggregate(reports) makes one"
+            )
         self._same(aggregate.digest, "totals")
+        shape, kind = self._totals
+        if aggregate.totals.shape != shape or aggregate.totals.dtype != kind:
+            raise ConfigurationError(
+                f"totals are {kind} of shape {shape} here, not {aggregate.totals.dtype} of {aggregate.totals.shape}"
+            )
         if aggregate.reports < 1:
             raise ConfigurationError("there is no report to estimate from", why=f"{aggregate.refused} were refused")
         return aggregate.reports
@@ -262,6 +289,13 @@ class PureMechanism(Mechanism):
         del value
         raise ConfigurationError(f"{self.spec.name} has too many possible reports to list")
 
+    def _one(self, value: Any) -> Any:  # noqa: ANN401 - as `checked` takes and gives it
+        """The one value, as `checked` has it: what cannot be randomized has no law."""
+        held = self.checked(as_array(value))
+        if len(held) != 1:
+            raise ConfigurationError("a law is that of one value")
+        return held[0]
+
     @property
     def blanket(self) -> Fraction:
         """A lower bound of the sum over reports of their least probability: at least 1 / ratio. For shuffling."""
@@ -291,6 +325,11 @@ class PureMechanism(Mechanism):
 
 
 EVERYBODY: Final = Coalition.parse("coordinator + network + 99.999% of agents (adaptive)")
+
+
+@lru_cache(maxsize=1024)
+def _digest(mechanism: Mechanism) -> bytes:
+    return mechanism.spec.digest
 
 
 def checked_agents(agents: ArrayLike, count: int) -> Indices:

@@ -33,7 +33,7 @@ import numpy as np
 from tip.errors import ConfigurationError
 from tip.mechanisms.aggregates import Aggregate
 from tip.mechanisms.base import Influence
-from tip.mechanisms.bits import coins
+from tip.mechanisms.coins import coins
 from tip.mechanisms.columns import Bits, Column, Integers
 from tip.mechanisms.estimates import Estimate
 from tip.mechanisms.frequency import checked_categories, checked_counts

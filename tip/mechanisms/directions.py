@@ -2,8 +2,8 @@
 
 A seed of 64 bits names directions u_1, u_2, ... of d coordinates each, the same ones on every machine: rows of
 independent numbers out of a table of 2^16 normal values (the mean of each bin of equal mass, in units of 2^-12, never
-0), read from AES-256 under a public key, and divided by their length. Entries are whole numbers, so that sums over them are
-exact in float64. Nothing here depends on anybody's data.
+0), read from AES-256 under a public key, and divided by their length. Entries are whole numbers, so that sums over
+them are exact in float64. Nothing here depends on anybody's data.
 """
 
 from __future__ import annotations

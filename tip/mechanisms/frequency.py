@@ -14,6 +14,7 @@ of different items in one report may depend on one another; each item's own law 
 from __future__ import annotations
 
 from abc import abstractmethod
+from functools import lru_cache
 from math import sqrt
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ from tip.errors import ConfigurationError, DataError
 from tip.mechanisms.aggregates import Aggregate
 from tip.mechanisms.base import Influence, PureMechanism
 from tip.mechanisms.estimates import Counted, Estimate, whole_array
+from tip.mechanisms.inputs import as_array
 from tip.privacy.checks import whole
 
 if TYPE_CHECKING:
@@ -68,8 +70,8 @@ class FrequencyOracle(PureMechanism):
         """Each item's share, raw: entries may be negative and need not add up to 1."""
         n = self._counted(aggregate)
         supports = self.supports(aggregate)
-        p, q = float(self.p), float(self.q)
-        value = (supports / n - q) / (p - q)
+        p, q, gap = rates(self)
+        value = (supports / n - q) / gap
         shares = np.concatenate([np.clip(value, 0, 1), [0.0, 1.0]])
         variances = np.asarray(self.variance(shares, reports=n))
         return Estimate(
@@ -79,7 +81,7 @@ class FrequencyOracle(PureMechanism):
             reports=n,
             refused=aggregate.refused,
             law=Counted(supports, p, q),
-            reach=(-q / (p - q), (1 - q) / (p - q)),
+            reach=(-q / gap, (1 - q) / gap),
         )
 
     def variance(self, share: ArrayLike = 0.0, *, reports: int = 1) -> Floats | float:
@@ -87,8 +89,8 @@ class FrequencyOracle(PureMechanism):
         f = np.asarray(share, dtype=np.float64)
         if not ((f >= 0) & (f <= 1)).all():
             raise ConfigurationError("a share lies in [0, 1]")
-        p, q = float(self.p), float(self.q)
-        noise = (f * p * (1 - p) + (1 - f) * q * (1 - q)) / float(self.p - self.q) ** 2
+        p, q, gap = rates(self)
+        noise = (f * p * (1 - p) + (1 - f) * q * (1 - q)) / gap**2
         return noise / whole("reports", reports, least=1)
 
     def support(self, reports: Reports, items: ArrayLike) -> NDArray[np.bool_]:
@@ -109,8 +111,8 @@ class FrequencyOracle(PureMechanism):
 
         Mechanisms whose reports support few items bound the second figure better.
         """
-        p, q = float(self.p), float(self.q)
-        item = max(1 - q, q) / (p - q)
+        _, q, gap = rates(self)
+        item = max(1 - q, q) / gap
         return Influence(item, item * sqrt(self.categories))
 
     def simulate(self, counts: ArrayLike, *, entropy: Entropy) -> Aggregate:
@@ -123,7 +125,7 @@ class FrequencyOracle(PureMechanism):
         n = int(held.sum())
         generator = entropy.generator(f"simulate {self.spec.name}")
         supports = generator.binomial(held, float(self.p)) + generator.binomial(n - held, float(self.q))
-        return Aggregate(self.spec.digest, n, 0, self.totals_of(supports.astype(np.int64), n))
+        return Aggregate(self.digest, n, 0, self.totals_of(supports.astype(np.int64), n))
 
     def totals_of(self, supports: Indices, reports: int) -> Indices:
         """The totals of an aggregate with these supports; the supports themselves, unless a subclass says otherwise."""
@@ -131,12 +133,19 @@ class FrequencyOracle(PureMechanism):
         return supports
 
 
+@lru_cache(maxsize=1024)
+def rates(oracle: FrequencyOracle) -> tuple[float, float, float]:
+    """Floats nearest to p, q and p - q."""
+    p, q = oracle.p, oracle.q
+    return float(p), float(q), float(p - q)
+
+
 def checked_items(values: ArrayLike, categories: int) -> Indices:
     """Whole numbers in [0, categories) as int64 `(n,)`, perhaps the same array; a single number is one row.
 
     Never prints a value.
     """
-    array = np.atleast_1d(np.asarray(values))
+    array = np.atleast_1d(as_array(values, "items"))
     if array.ndim != 1 or (array.size and array.dtype.kind not in "iu"):
         raise ConfigurationError(
             f"items are a one-dimensional array of whole numbers in [0, {categories}), not {array.dtype} "

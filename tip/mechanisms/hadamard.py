@@ -25,6 +25,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import lru_cache
 from math import sqrt
 from typing import TYPE_CHECKING, Any
 
@@ -128,6 +129,7 @@ class HadamardResponse(FrequencyOracle):
 
     def law(self, value: int) -> dict[tuple[int, ...], Fraction]:
         """Alpha shared by the rows of the own half, beta by those of each other half."""
+        value = int(self._one(value))
         if self.size > MOST_LISTED:
             return super(HadamardResponse, self).law(value)
         column, block = value // self._blocks + 1, value % self._blocks
@@ -225,8 +227,7 @@ class HadamardResponse(FrequencyOracle):
     @property
     def _rates(self) -> tuple[float, float, float]:
         """Alpha, beta and alpha - beta."""
-        own, other = self.own, self.other
-        return float(own), float(other), float(own - other)
+        return _rates(self)
 
     def _worst_variance(self) -> float:
         """All in one block, on another item of it if there is one; else the greatest over f = m."""
@@ -279,6 +280,12 @@ class HadamardResponse(FrequencyOracle):
         column = (items // self._blocks + 1).astype(self._kind)
         right = self._of_parity(rows.astype(self._kind), column, np.zeros_like(column))
         return items % self._blocks * self._rows + right.astype(np.int64)
+
+
+@lru_cache(maxsize=1024)
+def _rates(response: HadamardResponse) -> tuple[float, float, float]:
+    own, other = response.own, response.other
+    return float(own), float(other), float(own - other)
 
 
 def best_blocks(categories: int, epsilon: Fraction | float) -> int:

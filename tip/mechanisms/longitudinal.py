@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tip.errors import ConfigurationError
 from tip.mechanisms.base import LEAST_BLOCK, MOST_LISTED
-from tip.mechanisms.bits import coins, column_sums, put_bits
+from tip.mechanisms.bits import column_sums, put_bits
+from tip.mechanisms.coins import coins
 from tip.mechanisms.columns import Bits, Column
 from tip.mechanisms.frequency import checked_categories
 from tip.mechanisms.permanent import EXACT_ROUNDS, PERMANENT, LongitudinalOracle, addresses, checked_both
@@ -143,6 +144,7 @@ class LongitudinalUnary(LongitudinalOracle):
 
     def law(self, value: int) -> Law:
         """Independent bits again: p at the held item, q at the others."""
+        value = int(self._one(value))
         return self._bits_law([self.p if item == value else self.q for item in range(self.categories)])
 
     def _bits_law(self, shares: Sequence[Fraction]) -> Law:

@@ -32,11 +32,12 @@ import numpy as np
 from tip.errors import ConfigurationError
 from tip.mechanisms.aggregates import Aggregate
 from tip.mechanisms.base import Influence, checked_agents
-from tip.mechanisms.bits import coins, column_sums
+from tip.mechanisms.bits import column_sums
+from tip.mechanisms.coins import coins
 from tip.mechanisms.columns import Bits, Column, Integers
 from tip.mechanisms.estimates import Estimate
 from tip.mechanisms.frequency import checked_items
-from tip.mechanisms.inputs import as_array, checked_round
+from tip.mechanisms.inputs import as_array, checked_entropy, checked_round
 from tip.mechanisms.permanent import PERMANENT, addresses
 from tip.mechanisms.rappor_decoding import Decoded, decoded
 from tip.mechanisms.rappor_privacy import KEYS, TwoStageFilter
@@ -129,6 +130,7 @@ class Rappor(TwoStageFilter):
         once, always = (exp_down((budget - _SLACK) / sides) for budget in (first, forever))
         flip = Fraction(words_up(1 / (1 + always)), WORD)
         high = (once / (1 + once) - flip) / (1 - 2 * flip)  # q* = (1 - q) + (2 q - 1)(1 - f/2) = once / (1 + once)
+        high = Fraction(words_down(high), WORD)
         return Rappor(bits, hashes, cohorts, 2 * flip, 1 - high, high, epsilon=epsilon, limit=limit)
 
     @property
@@ -202,7 +204,7 @@ class Rappor(TwoStageFilter):
         """
         checked = self.checked(as_array(values))
         who = np.arange(len(checked), dtype=np.int64) if agents is None else checked_agents(agents, len(checked))
-        kept = entropy.stream(f"permanent {self.spec.name}")
+        kept = checked_entropy(entropy).stream(f"permanent {self.spec.name}")
         fresh = entropy.stream(f"{self.PURPOSE} {self.spec.name}", checked_round(round))
         columns = tuple(np.empty(column.shape(len(checked)), dtype=column.dtype) for column in self.layout)
         for first in range(0, len(checked), self.block):

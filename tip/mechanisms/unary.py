@@ -28,7 +28,8 @@ import numpy as np
 
 from tip.errors import ConfigurationError
 from tip.mechanisms.base import Influence
-from tip.mechanisms.bits import coins, column_sums, put_bits, row_ones
+from tip.mechanisms.bits import column_sums, put_bits, row_ones
+from tip.mechanisms.coins import coins
 from tip.mechanisms.columns import Bits, Column
 from tip.mechanisms.frequency import FrequencyOracle, checked_categories
 from tip.mechanisms.spec import Spec
@@ -101,6 +102,7 @@ class UnaryMechanism(FrequencyOracle):
 
     def law(self, value: int) -> dict[tuple[int, ...], Fraction]:
         """Every row of up to 16 bits, as the tuple of its bytes."""
+        value = int(self._one(value))
         if self.categories > _LISTED:
             return super().law(value)
         p, q, size = self.p, self.q, -(-self.categories // 8)
