@@ -154,7 +154,7 @@ REFUSED = [
     (("minimum=4768",), "cohort.minimum = 4768 would never be reached", "4,767"),
     (("simulation=none",), "task.baseline", "none"),
     (("adversary.kind=false-claim", "adversary.fraction=0.1", "claim=Maybe"), 'claim = "Maybe" is not an item', "Yes"),
-    (("adversary.kind=false-report", "adversary.fraction=0.1", "claim=Yes"), "does not exist yet", "false-claim"),
+    (("adversary.kind=false-news", "adversary.fraction=0.1", "claim=Yes"), "adversary.kind", "false-claim"),
     (("simulation=none", "baseline=none", "adversary.kind=false-claim", "fraction=0.1", "claim=Yes"),
      "adversary means nothing without [simulation]", "seed"),
     (("engine=ray",), 'execution.engine = "ray" does not exist yet', '"vectorized" or "machines"'),

@@ -24,6 +24,7 @@ EXAMPLE = Path(__file__).parents[2] / "examples/question.toml"
 ANSWERS = ["Yes"] * 90 + ["No"] * 150 + [""] * 40 + ["perhaps"] * 20
 NUMBERS = [str(x) for x in range(20, 50)] * 9 + ["999"] * 20 + [""] * 10
 CLAIM = ("adversary.kind=false-claim", "adversary.fraction=0.2")
+FORGED = ("adversary.kind=false-report", "adversary.fraction=0.2")
 
 
 def people() -> dict[str, list[str]]:
@@ -50,7 +51,11 @@ def number(plan: QuestionPlan) -> QuestionPlan:
 
 
 @pytest.mark.parametrize("name", mechanisms.fitting("histogram"))
-@pytest.mark.parametrize("changes", [(), (*CLAIM, "claim=Yes"), ("unlisted=random",)], ids=["", "liars", "random"])
+@pytest.mark.parametrize(
+    "changes",
+    [(), (*CLAIM, "claim=Yes"), (*FORGED, "claim=Yes"), ("unlisted=random",)],
+    ids=["", "liars", "forgers", "random"],
+)
 def test_both_engines_count_the_same_reports(plan: QuestionPlan, name: str, changes: tuple[str, ...]) -> None:
     binary = ("unlisted=random",) if name == mechanisms.BINARY else ()
     asking = prepare(plan.replace(f"mechanism={name}", *changes, *binary))
@@ -61,8 +66,9 @@ def test_both_engines_count_the_same_reports(plan: QuestionPlan, name: str, chan
 
 
 @pytest.mark.parametrize("name", mechanisms.fitting("mean"))
-def test_both_engines_count_the_same_numbers(number: QuestionPlan, name: str) -> None:
-    asking = prepare(number.replace(f"mechanism={name}", *CLAIM, "claim=50"))
+@pytest.mark.parametrize("liars", [CLAIM, FORGED], ids=["liars", "forgers"])
+def test_both_engines_count_the_same_numbers(number: QuestionPlan, name: str, liars: tuple[str, ...]) -> None:
+    asking = prepare(number.replace(f"mechanism={name}", *liars, "claim=50"))
     one, other = vectorized(asking), machines(asking)
     assert one.aggregate is not None
     assert one.aggregate == other.aggregate
@@ -156,6 +162,9 @@ def test_liars_move_the_answer_and_no_further_than_is_said(plan: QuestionPlan, t
     moved = lying.estimate.totals[0] - honest.estimate.totals[0]
     assert 0 < moved <= 2 * 60 * prepare(plan).posed.mechanism.max_influence().item
     assert lying.baseline == honest.baseline
+    forged = simulate(plan.replace("dropout=0", *FORGED, "claim=Yes"), folder=tmp_path / "forged")
+    assert moved < forged.estimate.totals[0] - honest.estimate.totals[0]
+    assert "sent the report that counts most for" in (tmp_path / "forged" / "report.html").read_text()
 
 
 def test_too_few_reports_release_nothing(plan: QuestionPlan, tmp_path: Path) -> None:

@@ -228,8 +228,8 @@ class FalseClaims:
     TABLE: ClassVar[str] = "adversary"
     kind: str = field(
         metadata=key(
-            Choice(("false-claim",), ("false-report",)),
-            "how liars lie: they claim another answer and randomize it as everybody does",
+            Choice(("false-claim", "false-report")),
+            "how liars lie: they randomize another answer as everybody does, or send the report that moves it the most",
             example='"false-claim"',
         )
     )

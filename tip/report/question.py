@@ -121,7 +121,10 @@ def liars(told: Story) -> Markup:
     simulated = ""
     if answer is not None and answer.liars is not None:
         claim = told.setting("adversary", "claim")
-        simulated = f'In this run {answer.liars:,} simulated liars claimed "{claim}" ({Release.EVALUATION}).'
+        how = (
+            "sent the report that counts most for" if told.setting("adversary", "kind") == "false-report" else "claimed"
+        )
+        simulated = f'In this run {answer.liars:,} simulated liars {how} "{claim}" ({Release.EVALUATION}).'
     told_wary = element("p", _wary(told, answer, bounds)) if answer is not None and answer.wary_low else ""
     said = element("p", simulated) if simulated else ""
     return section("What liars can do", "liars", *(element("p", w) for w in words), told_wary, said)

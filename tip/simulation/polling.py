@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tip.attacks import output_poisoning
 from tip.data import answers
 from tip.errors import DataError
 from tip.plan.posing import Posed, check, pose
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from tip.data import Answers
     from tip.mechanisms.aggregates import Aggregate
+    from tip.mechanisms.reports import Reports
     from tip.plan.question import QuestionPlan
 
     Indices = NDArray[np.int64]
@@ -59,15 +61,21 @@ class Asking:
         silent = self.entropy.stream("dropout", ROUND).bernoulli(exact(self.plan.cohort.dropout), everybody)[:, 0]
         return everybody[~silent]
 
-    def claimed(self) -> NDArray[Any]:
-        """What each agent's mechanism is given: its answer, or a liar's claim."""
-        table = self.plan.adversary
-        if table is None or not self.lying.any():
-            return self.values
+    def reports(self, agents: Indices) -> Reports:
+        """What these agents send: their answers, randomized, or what liars make of their claim."""
+        table, values, mechanism = self.plan.adversary, self.values[agents], self.posed.mechanism
+        lying = np.flatnonzero(self.lying[agents])
+        if table is None or not len(lying):
+            return mechanism.randomize(values, entropy=self.entropy, agents=agents, round=ROUND)
         claim = self.posed.items.index(str(table.claim)) if self.posed.items else float(table.claim)
-        claims = self.values.copy()
-        claims[self.lying] = claim
-        return claims
+        values[lying] = claim
+        reports = mechanism.randomize(values, entropy=self.entropy, agents=agents, round=ROUND)
+        if table.kind == "false-report":
+            targets, liars = [claim] if self.posed.items else claim, agents[lying]
+            forged = output_poisoning(mechanism, targets, count=len(liars), entropy=self.entropy, agents=liars)
+            for sent, made_up in zip(reports.columns, forged.columns, strict=True):
+                sent[lying] = made_up
+        return reports
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,22 +110,14 @@ def vectorized(asking: Asking) -> Counted:
     agents, minimum = asking.answering(), asking.plan.cohort.minimum
     if len(agents) < minimum:
         return Counted(None, len(agents), 0, f"{len(agents)} reports count; the minimum is {minimum}")
-    mechanism = asking.posed.mechanism
-    values = asking.claimed()[agents]
-    reports = mechanism.randomize(values, entropy=asking.entropy, agents=agents, round=ROUND)
-    aggregate = mechanism.aggregate(reports)
+    aggregate = asking.posed.mechanism.aggregate(asking.reports(agents))
     return Counted(aggregate, aggregate.reports, aggregate.refused, "")
 
 
 def machines(asking: Asking) -> Counted:
     """Every agent on its own, over the protocol's bytes."""
-    mechanism, claimed = asking.posed.mechanism, asking.claimed()
-    sent = {
-        AgentId(agent): mechanism.randomize(
-            claimed[agent : agent + 1], entropy=asking.entropy, agents=[agent], round=ROUND
-        ).to_bytes()
-        for agent in asking.answering().tolist()
-    }
+    everybody, mechanism = asking.answering(), asking.posed.mechanism
+    sent = {AgentId(int(agent)): asking.reports(agent[None]).to_bytes() for agent in everybody}
     agreement = local.Agreement(Round(ROUND), asking.plan.public_text, mechanism, asking.plan.cohort.minimum)
     poll = local.ask(agreement, sent)
     return Counted(poll.aggregate, len(poll.accepted), len(poll.refused), poll.reason)
