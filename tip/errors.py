@@ -31,8 +31,14 @@ class ConfigurationError(TipError, ValueError):
 
     def __init__(self, what: str, *, where: str = "", why: str = "", instead: str = "") -> None:
         self.what, self.where, self.why, self.instead = what, where, why, instead
-        sentences = [f"{where} {what}" if where else what, why, instead]
+        sentences = [f"{where} {what}" if where else what, _begun(why), _begun(instead)]
         super().__init__(" ".join(s if s.endswith((".", "?", "!")) else f"{s}." for s in sentences if s))
+
+
+def _begun(sentence: str) -> str:
+    """A sentence that begins with a capital, unless its first word is no plain word, such as a key or a name."""
+    word = sentence.partition(" ")[0].rstrip(",.:;")
+    return sentence[:1].upper() + sentence[1:] if word.isalpha() and word.islower() else sentence
 
 
 class DataError(ConfigurationError):

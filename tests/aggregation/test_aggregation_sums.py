@@ -136,5 +136,5 @@ def test_ring_add_refuses_what_does_not_fit() -> None:
 
 
 def test_the_least_advice_is_in_the_message() -> None:
-    with pytest.raises(ConfigurationError, match="use 16, 32 or 64"):
+    with pytest.raises(ConfigurationError, match="Use 16, 32 or 64"):
         ring_type(24)

@@ -26,7 +26,11 @@ def test_there_are_benchmarks() -> None:
     assert {"bench_entropy", "bench_noise", "bench_simulation", "bench_sums"} <= {script.stem for script in SCRIPTS}
 
 
-@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
+LONG = {"bench_local_dp"}  # dozens of mechanisms, each of which makes its tables first
+CASES = [pytest.param(script, marks=[pytest.mark.slow] * (script.stem in LONG), id=script.stem) for script in SCRIPTS]
+
+
+@pytest.mark.parametrize("script", CASES)
 def test_each_line_is_one_case(script: Path) -> None:
     lines = [json.loads(line) for line in printed(script, "--json", "--quick")]
     assert lines

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from tip.errors import ConfigurationError, DataError, TipError
 from tip.mechanisms.bitflip import BitFlip
+from tip.mechanisms.categorical import GeneralizedRandomizedResponse
 from tip.mechanisms.loloha import LongitudinalHashing
 from tip.mechanisms.longitudinal import LongitudinalUnary
 from tip.mechanisms.memory import Memory
@@ -119,6 +120,10 @@ def test_what_is_refused(tmp_path: Path) -> None:
         Memory.open(path, question="")
     with pytest.raises(ConfigurationError):
         Memory.open(tmp_path / "no" / "folder", question="q")
+    with Memory.open(tmp_path / "sound", question="q") as memory:
+        for other in (GeneralizedRandomizedResponse(3, 1.0), None):
+            with pytest.raises(ConfigurationError, match="over time"):
+                memory.respond(other, 1, round=1)  # type: ignore[arg-type]
     (tmp_path / "empty").touch()
     with pytest.raises(ConfigurationError, match="empty"):
         Memory.open(tmp_path / "empty", question="q")

@@ -91,7 +91,7 @@ def test_the_better_bound_is_promised_and_never_more_than_the_report_alone() -> 
 @pytest.mark.parametrize(
     ("shuffler", "coalition", "reason"),
     [
-        ("", "coordinator", "no shuffler"),
+        ("", "coordinator", "No shuffler"),
         ("mixer", "coordinator + mixer", "is part of"),
         ("mixer", "coordinator + network", "watches the lines"),
     ],

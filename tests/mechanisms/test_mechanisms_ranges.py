@@ -196,7 +196,8 @@ def test_bad_trees_are_refused() -> None:
 def test_influence_and_words() -> None:
     mechanism = Hierarchical(16, 1.0, 4, GRR)
     plain = GRR(16, 1.0).max_influence()
-    assert mechanism.max_influence().item == pytest.approx(2 * plain.item)
+    gap = float(GRR(16, 1.0).p - GRR(16, 1.0).q)
+    assert mechanism.max_influence().item == pytest.approx(1 / gap + plain.item)  # others' mean, and the report itself
     assert mechanism.identifying == ""
     assert mechanism.height == 2
     assert Hierarchical(16, 1.0, 16, GRR).height == 1

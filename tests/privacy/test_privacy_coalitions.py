@@ -123,7 +123,7 @@ def test_standard_observers() -> None:
 def test_errors_say_what_would_be_right(text: str, words: str) -> None:
     with pytest.raises(ConfigurationError) as error:
         Coalition.parse(text)
-    assert words in str(error.value)
+    assert words.lower() in str(error.value).lower()
 
 
 @pytest.mark.parametrize("name", ["Coordinator", "NETWORK", "World", "a b", "", "10%", "x + y", "ä"])

@@ -77,6 +77,7 @@ class Attacked:
     mechanism: Thing
     inputs: Sequence[Any]
     others: dict[str, Any] = field(default_factory=dict)  # a field -> another value of it
+    agents: int = 1 << 62  # how many agents have an address
 
     @property
     def name(self) -> str:
@@ -181,12 +182,20 @@ def _vectors() -> list[Attacked]:
 def _several() -> list[Attacked]:
     rows = [(0, 0), (2, 3), (1, 0), (0, 3)]
     other = {"categories": (3, 5), "epsilon": 1.5}
+    three = [(0, 0, 0), (1, 2, 1), (1, 0, 1), (0, 2, 0)]
+    sketch = {"categories": 9, "epsilon": 1.5, "hashes": 2, "width": 4, "public_seed": 1}
+    rappor = {"f": 0.25, "p": 0.4, "q": 0.8, "public_seed": 1, "bits": 16, "hashes": 1, "cohorts": 3}
     return [
         Attacked(SampledAttribute((3, 4), 1.0), rows, other),
+        Attacked(SampledAttribute((3, 4), 2.0, HadamardResponse), rows),
         Attacked(RandomSamplingFakeData((3, 4), 1.0), rows, other),
+        Attacked(RandomSamplingFakeData((2, 3, 2), 3.0), three),
         Attacked(TwoWayMarginals((3, 4), 1.0), rows, other),
-        Attacked(CountMeanSketch(20, 1.0, hashes=4, width=8), (0, 1, 19), {"epsilon": 1.5, "public_seed": 1}),
-        Attacked(Rappor(8, 2, 4, 0.5, 0.5, 0.75), (1, 2, 99), {"f": 0.25, "public_seed": 1}),
+        Attacked(TwoWayMarginals((2, 3, 2), 2.0, SubsetSelection), three),
+        Attacked(CountMeanSketch(20, 1.0, hashes=4, width=8), (0, 1, 19), sketch),
+        Attacked(CountMeanSketch(1 << 20, 3.0, hashes=1, width=2), (0, 2, 3, 1)),
+        Attacked(Rappor(8, 2, 4, 0.5, 0.5, 0.75), (1, 2, 99), rappor, agents=1 << 30),
+        Attacked(Rappor.for_budget(5, 1, 1, epsilon=1, limit=3.0), (0, (1 << 32) - 1, 3), agents=1 << 30),
     ]
 
 

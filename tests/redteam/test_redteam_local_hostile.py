@@ -172,6 +172,15 @@ def test_random_bytes_do_not_disturb_the_rest(attacked: Thing) -> None:
         survives(mechanism, message)
 
 
+def evened(reports: Reports) -> Reports:
+    """As many reports of each part or cohort, where there are such; else the first 30."""
+    first: Thing = reports.layout[0]
+    if first.name not in {"part", "cohort"} or len(reports.layout) == 1:
+        return reports.take(slice(0, 30))
+    places = [np.flatnonzero(reports[first.name] == number)[:8] for number in range(first.high)]
+    return reports.take(np.concatenate(places))
+
+
 def test_a_made_up_report_moves_no_more_than_told(attacked: Thing) -> None:
     """Every well-formed report, however improbable, stays within `max_influence`: one by one."""
     mechanism = attacked.mechanism
@@ -179,11 +188,11 @@ def test_a_made_up_report_moves_no_more_than_told(attacked: Thing) -> None:
         pytest.skip("its estimate is not linear in a single report")
     if getattr(mechanism, "assigned", False):
         return
-    honest = mechanism.randomize(attacked.many(30), entropy=SEED)
+    honest = evened(mechanism.randomize(attacked.many(200), entropy=SEED))
     base = mechanism.aggregate(honest)
     totals = mechanism.estimate(base).totals
     collected = mechanism.collect(garbage(mechanism, 5, 120)[:120])
-    made_up = Reports.joined([collected.reports, honest])
+    made_up = Reports.joined([collected.reports, honest.take(slice(0, 30))])
     unit: Thing = 1.0
     middle: Thing = 0.0
     if hasattr(mechanism, "_grid"):

@@ -178,7 +178,7 @@ class RandomSamplingFakeData(PureMechanism):
         """(1/d) prod 1/k times the sum over attributes of k Pr[item | value]."""
         if prod(self.categories) > MOST_LISTED:
             return PureMechanism.law(self, value)
-        record, share = self.checked(value)[0].tolist(), Fraction(1, len(self.parts) * prod(self.categories))
+        record, share = self._one(value).tolist(), Fraction(1, len(self.parts) * prod(self.categories))
         return {
             report: share
             * sum(

@@ -133,7 +133,7 @@ class SampledMeans(PureMechanism):
         d, j = self.dimension, self._sampled
         if comb(d, j) * self._law.cells**j > MOST_LISTED:
             return PureMechanism.law(self, value)
-        single = [self._single(position) for position in self.checked(np.asarray(value))[0].tolist()]
+        single = [self._single(position) for position in self._one(value).tolist()]
         share = Fraction(1, comb(d, j))
         total: dict[tuple[int, ...], Fraction] = {}
         for chosen in combinations(range(d), j):

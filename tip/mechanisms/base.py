@@ -232,7 +232,7 @@ class Mechanism(ABC):
     def _totals(self) -> tuple[tuple[int, ...], np.dtype[Any]]:
         """Shape and type of totals: those of no report."""
         nothing = tuple(np.zeros(column.shape(0), dtype=column.dtype) for column in self.layout)
-        totals = self.tally(Reports(self.spec.digest, self.layout, nothing))
+        totals = self.tally(Reports(self.digest, self.layout, nothing, np.zeros(0, dtype=np.uint64)))
         return totals.shape, totals.dtype
 
     def _same(self, digest: bytes, what: str) -> None:

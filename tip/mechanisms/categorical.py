@@ -102,6 +102,7 @@ class GeneralizedRandomizedResponse(FrequencyOracle):
 
     def law(self, value: int) -> dict[tuple[int, ...], Fraction]:
         """The truth with probability p, each other item with probability q."""
+        value = int(self._one(value))
         if self.categories > MOST_LISTED:
             return super(GeneralizedRandomizedResponse, self).law(value)
         return {(item,): self.p if item == value else self.q for item in range(self.categories)}
@@ -200,6 +201,7 @@ class BinaryRandomizedResponse(FrequencyOracle):
 
     def law(self, value: int) -> dict[tuple[int, ...], Fraction]:
         """The truth with probability p."""
+        value = int(self._one(value))
         return {(answer,): self.p if answer == value else self.q for answer in (0, 1)}
 
     def checked(self, values: ArrayLike) -> NDArray[Any]:

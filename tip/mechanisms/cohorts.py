@@ -112,6 +112,7 @@ class CohortLocalHashing(FrequencyOracle):
 
     def law(self, value: int) -> dict[tuple[int, ...], Fraction]:
         """A uniform cohort; given it, the answer's law under its hash."""
+        value = int(self._one(value))
         if self.cohorts * self.blur.values > MOST_LISTED:
             return super(CohortLocalHashing, self).law(value)
         share = Fraction(1, self.cohorts)

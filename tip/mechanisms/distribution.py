@@ -170,7 +170,7 @@ class SquareWave(PureMechanism):
         """P for the near outputs of the number's cell, q for the others."""
         if self.outputs > MOST_LISTED:
             return super(SquareWave, self).law(value)
-        cell = int(self.cells(value)[0])
+        cell = int(self.cells(float(self._one(value)))[0])
         near = range(cell, cell + self.window)
         return {(output,): self.p if output in near else self.q for output in range(self.outputs)}
 

@@ -69,7 +69,10 @@ class FrequencyOracle(PureMechanism):
     def estimate(self, aggregate: Aggregate) -> Estimate:
         """Each item's share, raw: entries may be negative and need not add up to 1."""
         n = self._counted(aggregate)
-        supports = self.supports(aggregate)
+        return self._shares(self.supports(aggregate), n, aggregate.refused)
+
+    def _shares(self, supports: Indices, n: int, refused: int) -> Estimate:
+        """The shares of items with these supports, all of them or some."""
         p, q, gap = rates(self)
         value = (supports / n - q) / gap
         shares = np.concatenate([np.clip(value, 0, 1), [0.0, 1.0]])
@@ -79,7 +82,7 @@ class FrequencyOracle(PureMechanism):
             variance=variances[:-2],
             worst_variance=float(variances[-2:].max()),
             reports=n,
-            refused=aggregate.refused,
+            refused=refused,
             law=Counted(supports, p, q),
             reach=(-q / gap, (1 - q) / gap),
         )

@@ -29,7 +29,6 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from tip.errors import ConfigurationError
-from tip.mechanisms.aggregates import Aggregate
 from tip.mechanisms.base import MOST_LISTED
 from tip.mechanisms.choices import replace
 from tip.mechanisms.columns import Column, Integers
@@ -46,6 +45,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
+    from tip.mechanisms.aggregates import Aggregate
     from tip.mechanisms.collecting import Collected
     from tip.mechanisms.estimates import Estimate
     from tip.mechanisms.reports import Reports, Screened
@@ -194,6 +194,7 @@ class LocalHashing(FrequencyOracle):
 
     def law(self, value: int) -> dict[tuple[int, ...], Fraction]:
         """Each seed has the same probability; the answer's is `law_under` it. For small words only."""
+        value = int(self._one(value))
         words, count = 1 << self.family.word_bits, self.family.seed_words
         if self.assigned or words**count * self.blur.values > MOST_LISTED:
             return super(LocalHashing, self).law(value)
@@ -241,7 +242,7 @@ class LocalHashing(FrequencyOracle):
 
     def validate(self, reports: Reports) -> Screened:
         """As for every mechanism; raises `ConfigurationError` if ids are needed and missing."""
-        if self.assigned and reports.ids is None:
+        if self.assigned and getattr(reports, "ids", "") is None:
             raise ConfigurationError(
                 "these reports carry no ids", why="their seeds follow from the ids", instead="Reports.with_ids(...)"
             )
@@ -271,8 +272,10 @@ class LocalHashing(FrequencyOracle):
     def estimate_of(self, reports: Reports, items: ArrayLike) -> Estimate:
         """The shares of these items only, in their order: for domains too large to count through."""
         screened, keys = self.validate(reports), checked_items(items, self.categories)
-        totals = self._count(screened.accepted, keys)
-        return self.estimate(Aggregate(self.spec.digest, len(screened.accepted), len(screened.refused), totals))
+        if not len(screened.accepted):
+            raise ConfigurationError("there is no report to estimate from", why=f"{len(screened.refused)} were refused")
+        supports = self._count(screened.accepted, keys)
+        return self._shares(supports, len(screened.accepted), len(screened.refused))
 
     def _count(self, reports: Reports, keys: Indices) -> Indices:
         if self.assigned and reports.ids is not None:

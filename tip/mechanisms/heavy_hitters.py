@@ -200,9 +200,8 @@ class PrefixExtendingMethod(PureMechanism):
 
     def estimate(self, aggregate: Aggregate) -> Estimate:
         """Refused: candidates of one group follow from the reports of another, so reports have to be kept."""
-        raise ConfigurationError(
-            f"totals of {aggregate.reports} reports hold no strings", instead="decode(reports), from the reports"
-        )
+        del aggregate
+        raise ConfigurationError("totals of reports hold no strings", instead="decode(reports), from the reports")
 
     def decode(self, reports: Reports) -> Found:
         """The most frequent strings; see the top of the file. Raises `ConfigurationError` if a group has no report."""

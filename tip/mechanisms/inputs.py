@@ -13,6 +13,7 @@ import numpy as np
 
 from tip.errors import ConfigurationError, DataError
 from tip.privacy.checks import whole
+from tip.randomness import Entropy
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -41,6 +42,15 @@ def as_places(points: ArrayLike) -> NDArray[np.float64]:
     if bad.any():
         raise DataError(wanted, row=int(np.argmax(bad)) + 1)
     return places
+
+
+def checked_entropy(source: Entropy) -> Entropy:
+    """A source of random bits: a seed or a NumPy generator is none."""
+    if not isinstance(source, Entropy):
+        raise ConfigurationError(
+            f"entropy is an Entropy, not a {type(source).__name__}", instead="Entropy.seeded(seed), or nothing: SYSTEM"
+        )
+    return source
 
 
 def checked_round(number: object) -> int:

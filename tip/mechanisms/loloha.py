@@ -178,6 +178,7 @@ class LongitudinalHashing(LongitudinalOracle):
 
     def law(self, value: int) -> Law:
         """The seed's numbers, uniform, and the value named; only at a reduced word size."""
+        value = int(self._one(value))
         width, size = self.family.seed_words, 1 << self.word_bits
         if size**width * self.hashed > 1 << 16:
             return super(LongitudinalHashing, self).law(value)

@@ -150,6 +150,11 @@ class Memory:
 
         `value`: as `mechanism.randomize` takes it. What is charged can be asked for (`spent`).
         """
+        if not (hasattr(mechanism, "state") and hasattr(mechanism, "answer")):
+            raise ConfigurationError(
+                "a memory answers with a mechanism over time",
+                instead="take LongitudinalUnary, LongitudinalHashing, BitFlip or Rappor",
+            )
         held = mechanism.checked(value)
         number = whole("round", round, least=0)
         if held.shape != (1,) or number > _MOST_ROUND:

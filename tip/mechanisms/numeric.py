@@ -168,7 +168,7 @@ class PureMeanMechanism(MeanMechanism, PureMechanism):
         if self._law.cells > MOST_LISTED:
             return super().law(value)
         total = dict.fromkeys(range(self._law.cells), Fraction(0))
-        for point, share in neighbors(int(self.checked(value)[0])):
+        for point, share in neighbors(int(self._one(value))):
             for cell, probability in self._law.law(point).items():
                 total[cell] += share * probability
         return {(cell,): probability for cell, probability in total.items()}

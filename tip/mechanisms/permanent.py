@@ -37,7 +37,7 @@ import numpy as np
 from tip.errors import ConfigurationError
 from tip.mechanisms.base import AES, DEVICE, MOST_LISTED, PRESENCE, checked_agents
 from tip.mechanisms.frequency import FrequencyOracle
-from tip.mechanisms.inputs import as_array, checked_round
+from tip.mechanisms.inputs import as_array, checked_entropy, checked_round
 from tip.mechanisms.reports import Reports
 from tip.mechanisms.thresholds import checked_epsilon, exp_down, loss
 from tip.privacy.checks import whole
@@ -153,7 +153,7 @@ class LongitudinalOracle(FrequencyOracle):
         """
         checked = self.checked(as_array(values))
         who = np.arange(len(checked), dtype=np.int64) if agents is None else checked_agents(agents, len(checked))
-        kept = entropy.stream(f"permanent {self.spec.name}")
+        kept = checked_entropy(entropy).stream(f"permanent {self.spec.name}")
         fresh = entropy.stream(f"{self.PURPOSE} {self.spec.name}", checked_round(round))
         columns = tuple(np.empty(column.shape(len(checked)), dtype=column.dtype) for column in self.layout)
         for first in range(0, len(checked), self.block):

@@ -151,6 +151,7 @@ class ProjectiveGeometryResponse(FrequencyOracle):
 
     def law(self, value: int) -> dict[tuple[int, ...], Fraction]:
         """The probability p shared by the points of the hyperplane, the rest by the others."""
+        value = int(self._one(value))
         if self.size > MOST_LISTED:
             return super(ProjectiveGeometryResponse, self).law(value)
         members = {(int(d) + value) % self.size for d in self._members}

@@ -30,11 +30,12 @@ import numpy as np
 
 from tip.errors import ConfigurationError
 from tip.mechanisms.aggregates import Aggregate
-from tip.mechanisms.base import MOST_LISTED, Influence, PureMechanism
+from tip.mechanisms.base import MOST_LISTED, PureMechanism
 from tip.mechanisms.categorical import GeneralizedRandomizedResponse
 from tip.mechanisms.columns import Column, Integers
 from tip.mechanisms.frequency import FrequencyOracle, checked_counts, checked_items
 from tip.mechanisms.reports import Reports
+from tip.mechanisms.sampled_parts import sampled_influence
 from tip.mechanisms.spec import Spec
 from tip.mechanisms.thresholds import below, checked_epsilon, exp_down
 from tip.mechanisms.trees import Level, Tree
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
+    from tip.mechanisms.base import Influence
     from tip.randomness import Stream
 
     Array = NDArray[Any]
@@ -140,6 +142,7 @@ class Hierarchical(PureMechanism):
 
     def law(self, value: int) -> dict[tuple[int, ...], Fraction]:
         """Each level with probability 1 / h, and the oracle's law on it."""
+        value = int(self._one(value))
         law: dict[tuple[int, ...], Fraction] = {}
         for at, (level, size) in enumerate(zip(self.levels, self.sizes, strict=True)):
             for report, chance in level.law(value // size).items():
@@ -209,9 +212,8 @@ class Hierarchical(PureMechanism):
         return level.tally(Reports(level.spec.digest, level.layout, columns))
 
     def max_influence(self) -> Influence:
-        """On a raw node, where each level has n / h reports: h times what the oracle's report moves."""
-        parts = [level.max_influence() for level in self.levels]
-        return Influence(self.height * max(p.item for p in parts), self.height * max(p.euclidean for p in parts))
+        """On a raw node, where each level has n / h reports: see `sampled_parts.sampled_influence`."""
+        return sampled_influence(self.levels)
 
     def simulate(self, counts: ArrayLike, *, entropy: Entropy) -> Aggregate:
         """An aggregate of agents of whom `counts[v]` hold item v, in O(k h): levels jointly, nodes by oracle."""

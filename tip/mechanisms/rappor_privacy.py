@@ -142,10 +142,11 @@ class TwoStageFilter(PureMechanism):
 
     def law(self, value: int) -> Law:
         """A uniform cohort; given it, independent bits."""
-        return self.joint_law([value])
+        return self.joint_law([int(self._one(value))])
 
     def joint_law(self, states: Sequence[int]) -> Law:
         """The exact law of the reports of as many rounds in which the agent holds these strings; for small sizes."""
+        states = self.checked(states).tolist()
         size = self.cohorts << (self.bits * len(states))
         if size > MOST_LISTED:
             return super().law(states)

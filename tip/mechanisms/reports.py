@@ -74,7 +74,7 @@ class Reports:
         raise ConfigurationError(f"there is no column {name!r}", instead=f"one of {[c.name for c in self.layout]}")
 
     def take(self, rows: Array | slice) -> Reports:
-        """The reports of these rows (indices, a mask or a slice)."""
+        """The reports of these rows: indices (`IndexError` beyond the last one), a mask or a slice."""
         ids = None if self.ids is None else self.ids[rows]
         return Reports(self.digest, self.layout, tuple(array[rows] for array in self.columns), ids)
 

@@ -99,7 +99,7 @@ class SampledParts(PureMechanism):
 
     def law(self, value: ArrayLike) -> dict[tuple[int, ...], Fraction]:
         """Each part with the same probability, and the oracle's law on it."""
-        record = self.checked(value)
+        record = self._one(value)[None]
         law: dict[tuple[int, ...], Fraction] = {}
         for at, part in enumerate(self.parts):
             for report, chance in part.law(int(self.part_values(record, at)[0])).items():
@@ -271,8 +271,8 @@ def empty_totals(oracle: FrequencyOracle) -> Indices:
 def sampled_influence(parts: Sequence[FrequencyOracle]) -> Influence:
     """How far a report of one part moves n times that part's share, where each of d parts has n / d of the reports.
 
-    With v the mean of the part's answers x, n v moves by (d - 1)(x - v) + x, and n times the other parts' means by those
-    means. An entry of x lies in an interval of width w = 1 / (p - q) around 0 (twice its largest value, for an
+    With v the mean of the part's answers x, n v moves by (d - 1)(x - v) + x, and n times the other parts' means by
+    those means. An entry of x lies in an interval of width w = 1 / (p - q) around 0 (twice its largest value, for an
     oracle of net supports), so an entry moves by at most (d - 1) w + max |x|; in L2, (2 d - 1) max |x|.
     In a part with fewer reports d stands for n over their number.
     """

@@ -127,10 +127,11 @@ class CountMeanSketch(FrequencyOracle):
 
     def law(self, value: int) -> dict[tuple[int, ...], Fraction]:
         """A uniform hash; given it, the row's law."""
+        value = int(self._one(value))
         if self.width.bit_length() > 5 or self.hashes << self.width > MOST_LISTED:
             return super(CountMeanSketch, self).law(value)
         numbers = np.arange(self.hashes)
-        cells = self.cells(numbers, np.full(self.hashes, value, dtype=np.uint64).view(np.int64)).tolist()
+        cells = self.cells(numbers, np.full(self.hashes, value)).tolist()
         laws = ((number, self.row.law(cell)) for number, cell in enumerate(cells))
         return {(number, *row): mass / self.hashes for number, law in laws for row, mass in law.items()}
 

@@ -129,6 +129,7 @@ class SubsetSelection(FrequencyOracle):
 
     def law(self, value: int) -> dict[tuple[int, ...], Fraction]:
         """Every set, as the tuple of its items or of the bytes of its row."""
+        value = int(self._one(value))
         k, w = self.categories, self._size
         if comb(k, w) > MOST_LISTED:
             return super(SubsetSelection, self).law(value)

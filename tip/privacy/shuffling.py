@@ -31,6 +31,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
@@ -42,7 +43,6 @@ from tip.privacy.rounding import down, exp_up, log_up, raised, up
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from fractions import Fraction
 
     from numpy.typing import NDArray
 
@@ -52,6 +52,9 @@ _WIDTH: Final = 9.5  # standard deviations within which laws are summed
 _BEYOND: Final = 20.0  # and steps, where the deviation is small
 _ERROR: Final = 2.0**-40  # relative, of a binomial tail or mass: measured below 2^-44
 _GROUPS: Final = 1 << 15  # counts of clones that are looked at one by one
+_LEAST_GROUPS: Final = 1 << 8
+_FINE: Final = 19.0 * (1 << 20)  # groups times deviation: a group is then about 2^-20 of the mean count wide, or less
+_AT_ONCE: Final = 1 << 18  # counts whose probabilities are computed at a time
 _STEPS: Final = 60  # of a bisection
 _MOST: Final = 1 << 40  # reports
 _CELLS: Final = 16  # of the grid between the least and the largest value of one term
@@ -128,17 +131,22 @@ def _checked(ratio: Fraction, reports: int) -> None:
 def _clones(epsilon: float, ratio: Fraction, reports: int) -> float:
     """E over C of delta(epsilon | C + 1); counts outside the window are charged fully."""
     starts, shares, outside = _clone_counts(down(1 / ratio), reports - 1)
-    given = _given(epsilon, up(ratio / (1 + ratio)), starts + 1.0)
+    given = _given(epsilon, ratio, starts + 1.0)
     return min(1.0, raised(float(shares @ given) * (1 + _ERROR) + outside))
 
 
-def _given(epsilon: float, w: float, t: Floats) -> Floats:
-    """delta(epsilon | t), raised by the error of the binomial law; see the top of the file."""
+def _given(epsilon: float, ratio: Fraction, t: Floats) -> Floats:
+    """delta(epsilon | t), raised by the error of the binomial law; see the top of the file.
+
+    t - j is counted down from t, by a difference that is rational: near t, where one step of the count may be worth a
+    factor of E, a float of j itself would not do.
+    """
     from scipy.special import betainc  # noqa: PLC0415 - scipy is imported where it is needed
 
-    e = exp_up(epsilon)
-    j = np.floor(t * (e * w - (1 - w)) / ((2 * w - 1) * (1 + e))) + 1
-    gain, loss = w - e * (1 - w), e - 1
+    factor = Fraction(exp_up(epsilon)) * (1 - Fraction(1, 1 << 50))  # below e^epsilon: that costs more
+    share = (ratio - factor) / (1 + ratio)  # w - e^epsilon (1 - w)
+    gain, loss = up(max(share, Fraction(0))), max(float(factor - 1), 0.0)
+    j = t + 1 - np.maximum(np.ceil(t * float(share * (ratio + 1) / ((ratio - 1) * (1 + factor)))), 1.0)
     mass = np.where(j <= t, binomial_mass(np.minimum(j, t) - 1, t - 1, _HALF), 0.0)
     tail = np.where(j < t, betainc(j, np.maximum(t - j, 1.0), _HALF), 0.0)
     exact = gain * mass - loss * tail
@@ -147,7 +155,7 @@ def _given(epsilon: float, w: float, t: Floats) -> Floats:
 
 @lru_cache(maxsize=64)
 def _clone_counts(clone: float, n: int) -> tuple[Floats, Floats, float]:
-    """Counts C ~ Bin(n, clone) in at most 2^15 groups: each group's least count, its share, and the rest's share.
+    """Counts C ~ Bin(n, clone) in 2^8 to 2^15 groups: each group's least count, its share, and the rest's share.
 
     Given more clones the divergence is smaller (a clone more can be added without knowing anything), so a group is
     charged at its least count.
@@ -155,10 +163,15 @@ def _clone_counts(clone: float, n: int) -> tuple[Floats, Floats, float]:
     deviation = math.sqrt(n * clone * (1 - clone))
     reach = _WIDTH * deviation + _BEYOND
     first, last = max(0, math.floor(n * clone - reach)), min(n, math.ceil(n * clone + reach))
-    counts = np.arange(first, last + 1, dtype=np.float64)
-    places = np.arange(0, len(counts), -(-len(counts) // _GROUPS))
-    shares = np.add.reduceat(binomial_mass(counts, float(n), clone), places)
-    return counts[places], shares, _outside(n, clone, first, last)
+    groups = min(_GROUPS, max(_LEAST_GROUPS, math.ceil(_FINE / max(deviation, 1.0))))
+    width = -(-(last + 1 - first) // groups)
+    step = width * max(1, _AT_ONCE // width)
+    shares = []
+    for at in range(first, last + 1, step):
+        counts = np.arange(at, min(at + step, last + 1), dtype=np.float64)
+        shares.append(np.add.reduceat(binomial_mass(counts, float(n), clone), np.arange(0, len(counts), width)))
+    starts = np.arange(first, last + 1, width, dtype=np.float64)
+    return starts, np.concatenate(shares), _outside(n, clone, first, last)
 
 
 def _outside(n: int, chance: float, first: int, last: int) -> float:
@@ -188,7 +201,8 @@ def _deviance(x: Floats, mean: Floats) -> Floats:
     """The sum x ln(x / mean) + mean - x."""
     away = (x - mean) / mean
     near = np.abs(away) < 0.05
-    series = mean * away**2 * sum((-away) ** k / ((k + 1) * (k + 2)) for k in range(12))
+    small = np.where(near, away, 0.0)
+    series = mean * small**2 * sum((-small) ** k / ((k + 1) * (k + 2)) for k in range(12))
     return np.asarray(np.where(near, series, x * np.log(x / mean) + mean - x))
 
 
@@ -287,25 +301,34 @@ def _one_way(epsilon: float, gamma: Fraction, kinds: tuple[Kind, ...], reports: 
     points = 1 << math.ceil(math.log2(2 * reach / step))
     if points > _LONGEST or values.max() <= 0:
         return 1.0 if points > _LONGEST else 0.0
-    places, law = _sum_law(values / step, shares, reports, points)
+    places, law, error = _sum_law(values / step, shares, reports, points)
     positive = np.maximum(places, 0)
-    noise = (2.0**-38 * step / math.sqrt(variance) + 2.0**-50) * float(positive.sum())
+    noise = (2.0**-38 * step / math.sqrt(variance) + 2.0**-50 + error) * float(positive.sum())
     folded = reports * values.max() * math.exp(-(reach**2) / (2 * (variance + width * reach / 3)))  # Bernstein
-    return min(1.0, raised(((float(positive @ law) + noise) * step + folded) / (reports * chance) * (1 + _ERROR)))
+    return min(
+        1.0, raised(((max(float(positive @ law), 0.0) + noise) * step + folded) / (reports * chance) * (1 + _ERROR))
+    )
 
 
-def _sum_law(values: Floats, shares: Floats, reports: int, points: int) -> tuple[Floats, Floats]:
-    """Places around the mean and their probabilities: the sum of n terms, each 0 except with the shares.
+def _sum_law(values: Floats, shares: Floats, reports: int, points: int) -> tuple[Floats, Floats, float]:
+    """Places around the mean, their probabilities, and what each may be off: n terms, each 0 except with the shares.
 
-    Values between two places are parted between them so that the mean stays.
+    Values between two places are parted between them so that the mean stays. The error is that of the transform's
+    logarithm, 2^-50 of all that was added up there, times n: it grows with the number of reports.
     """
     below = np.floor(values)
     part = values - below
     places, weights = np.concatenate([below, below + 1]), np.concatenate([shares * (1 - part), shares * part])
     angles = -2j * math.pi * np.arange(points // 2 + 1) / points
-    less_one = np.zeros(len(angles), dtype=np.complex128)
+    less_one, gross = np.zeros(len(angles), dtype=np.complex128), np.zeros(len(angles))
     for place, weight in zip(places, weights, strict=True):
-        less_one += weight * np.expm1(angles * place)
-    law = np.fft.irfft(np.exp(reports * np.log1p(less_one)), points)
+        less_one += (term := weight * np.expm1(angles * place))
+        gross += abs(term)
+    one, across = less_one.real, less_one.imag
+    with np.errstate(divide="ignore"):  # of a transform that is 0 somewhere
+        size = np.log1p(np.maximum(2 * one + one * one + across * across, -1.0)) / 2  # NumPy's log1p loses small ones
+    powered = np.exp(reports * (size + 1j * np.arctan2(across, 1 + one)))
+    error = 2.0**-49 / points * float((abs(powered) * (reports * gross + 64)).sum())
+    law = np.fft.irfft(powered, points)
     first = math.floor(reports * float(shares @ values)) - points // 2
-    return np.arange(first, first + points, dtype=np.float64), np.roll(law, -(first % points))
+    return np.arange(first, first + points, dtype=np.float64), np.roll(law, -(first % points)), error
