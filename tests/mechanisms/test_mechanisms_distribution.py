@@ -194,8 +194,14 @@ def test_simulation_has_the_law_of_the_reports() -> None:
     assert ((simulated - expected) ** 2 / expected).sum() < 60  # 13 cells; the chi-square law at 1e-6 and below
 
 
-@pytest.mark.parametrize("values", [[-0.1], [1.1], [np.nan], [np.inf], [0.5, 2.0]])
-def test_numbers_outside_the_range_are_refused_without_being_told(values: list[float]) -> None:
+def test_numbers_outside_the_range_are_clipped() -> None:
+    wave, entropy = SquareWave(0, 1, 1.0), Entropy.seeded(1)
+    outside, ends = wave.randomize([-0.1, 7.0, 1e300], entropy=entropy), wave.randomize([0, 1, 1], entropy=entropy)
+    assert outside.to_bytes() == ends.to_bytes()
+
+
+@pytest.mark.parametrize("values", [[np.nan], [np.inf], [0.5, -np.inf]])
+def test_what_is_no_finite_number_is_refused_without_being_told(values: list[float]) -> None:
     with pytest.raises(DataError) as caught:
         SquareWave(0, 1, 1.0).randomize(values)
     assert str(values[-1]) not in str(caught.value)

@@ -140,19 +140,21 @@ class SquareWave(PureMechanism):
         return self.outputs * self.q + max(0, self.window - self.inputs + 1) * (self.p - self.q)
 
     def checked(self, values: ArrayLike) -> Array:
-        """Numbers of the range as float64 `(n,)`; raises `DataError` that names the first bad row, not its value."""
+        """Numbers as float64 `(n,)`, clipped to the range; a row that is no finite number is named, not its value."""
         array = np.atleast_1d(np.asarray(values))
         if array.ndim != 1 or (array.size and array.dtype.kind not in "iuf"):
             raise ConfigurationError(f"numbers are a one-dimensional array, not {array.dtype} of shape {array.shape}")
         with np.errstate(over="ignore"):  # what float64 cannot hold lies outside the range
             array = array.astype(np.float64, copy=False)
         if array.size and not (array.min() >= self.low and array.max() <= self.high):  # false for NaN as well
-            good = (array >= self.low) & (array <= self.high)
-            raise DataError(
-                f"{int((~good).sum())} of {len(array)} values lie outside the public range",
-                row=int(np.argmin(good)) + 1,
-                instead=f"cut them to [{self.low:g}, {self.high:g}] first",
-            )
+            good = np.isfinite(array)
+            if not good.all():
+                raise DataError(
+                    f"{int((~good).sum())} of {len(array)} values are no finite numbers",
+                    row=int(np.argmin(good)) + 1,
+                    instead=f"numbers are clipped to [{self.low:g}, {self.high:g}]; give missing ones a public value",
+                )
+            array = np.clip(array, self.low, self.high)
         return array
 
     def cells(self, values: ArrayLike) -> Indices:
