@@ -35,7 +35,7 @@ from tip.mechanisms.categorical import GeneralizedRandomizedResponse
 from tip.mechanisms.columns import Column, Integers
 from tip.mechanisms.frequency import FrequencyOracle, checked_counts, checked_items
 from tip.mechanisms.reports import Reports
-from tip.mechanisms.sampled_parts import sampled_influence
+from tip.mechanisms.sampling_laws import sampled_influence
 from tip.mechanisms.spec import Spec
 from tip.mechanisms.thresholds import below, checked_epsilon, exp_down
 from tip.mechanisms.trees import Level, Tree
@@ -212,7 +212,7 @@ class Hierarchical(PureMechanism):
         return level.tally(Reports(level.spec.digest, level.layout, columns))
 
     def max_influence(self) -> Influence:
-        """On a raw node, where each level has n / h reports: see `sampled_parts.sampled_influence`."""
+        """On a raw node, where each level has n / h reports: see `sampling_laws.sampled_influence`."""
         return sampled_influence(self.levels)
 
     def simulate(self, counts: ArrayLike, *, entropy: Entropy) -> Aggregate:

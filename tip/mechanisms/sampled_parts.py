@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from fractions import Fraction
-from math import prod, sqrt
+from math import prod
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -29,7 +29,7 @@ from tip.mechanisms.columns import Column, Integers
 from tip.mechanisms.estimates import Counted, Estimate, whole_array
 from tip.mechanisms.inputs import as_array
 from tip.mechanisms.reports import Reports
-from tip.mechanisms.sampling_laws import Joined, Sampled
+from tip.mechanisms.sampling_laws import Joined, Sampled, sampled_influence
 from tip.mechanisms.spec import Spec
 from tip.mechanisms.thresholds import below
 from tip.privacy.checks import whole
@@ -266,23 +266,6 @@ def empty_totals(oracle: FrequencyOracle) -> Indices:
     """The oracle's totals of no report."""
     columns = tuple(np.zeros(column.shape(0), dtype=column.dtype) for column in oracle.layout)
     return oracle.tally(Reports(oracle.spec.digest, oracle.layout, columns))
-
-
-def sampled_influence(parts: Sequence[FrequencyOracle]) -> Influence:
-    """How far a report of one part moves n times that part's share, where each of d parts has n / d of the reports.
-
-    With v the mean of the part's answers x, n v moves by (d - 1)(x - v) + x, and n times the other parts' means by
-    those means. An entry of x lies in an interval of width w = 1 / (p - q) around 0 (twice its largest value, for an
-    oracle of net supports), so an entry moves by at most (d - 1) w + max |x|; in L2, (2 d - 1) max |x|.
-    In a part with fewer reports d stands for n over their number.
-    """
-    d, moves = len(parts), [part.max_influence() for part in parts]
-    item = max(
-        (d - 1) * (1 / float(part.p - part.q) if part.q else 2 * move.item) + move.item
-        for part, move in zip(parts, moves, strict=True)
-    )
-    squares = [move.euclidean**2 for move in moves]
-    return Influence(item, sqrt(sum(squares) + ((2 * d - 1) ** 2 - 1) * max(squares)))
 
 
 def sampled_variance(oracle: FrequencyOracle, share: ArrayLike, reports: int, drew: int) -> Floats:

@@ -1,16 +1,22 @@
-"""Intervals of shares estimated from a random sample of agents."""
+"""Shares from a random sample of agents: intervals, influence."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import sqrt
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tip.mechanisms.base import Influence
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from tip.mechanisms.estimates import Estimate
+    from tip.mechanisms.frequency import FrequencyOracle
 
     Floats = NDArray[np.float64]
     Indices = NDArray[np.int64]
@@ -65,3 +71,20 @@ class Table:
         del estimate
         low, high = self.cells.law.interval(self.cells, alpha)
         return low.reshape(self.shape), high.reshape(self.shape)
+
+
+def sampled_influence(parts: Sequence[FrequencyOracle]) -> Influence:
+    """How far a report of one part moves n times that part's share, where each of d parts has n / d of the reports.
+
+    With v the mean of the part's answers x, n v moves by (d - 1)(x - v) + x, and n times the other parts' means by
+    those means. An entry of x lies in an interval of width w = 1 / (p - q) around 0 (twice its largest value, for an
+    oracle of net supports), so an entry moves by at most (d - 1) w + max |x|; in L2, (2 d - 1) max |x|.
+    In a part with fewer reports d stands for n over their number.
+    """
+    d, moves = len(parts), [part.max_influence() for part in parts]
+    item = max(
+        (d - 1) * (1 / float(part.p - part.q) if part.q else 2 * move.item) + move.item
+        for part, move in zip(parts, moves, strict=True)
+    )
+    squares = [move.euclidean**2 for move in moves]
+    return Influence(item, sqrt(sum(squares) + ((2 * d - 1) ** 2 - 1) * max(squares)))
