@@ -39,7 +39,7 @@ import numpy as np
 
 from tip.errors import ConfigurationError
 from tip.privacy.checks import not_negative, rational, whole
-from tip.privacy.rounding import down, exp_up, log_up, raised, up
+from tip.privacy.rounding import down, log_up, lowered, raised, up
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -143,7 +143,7 @@ def _given(epsilon: float, ratio: Fraction, t: Floats) -> Floats:
     """
     from scipy.special import betainc  # noqa: PLC0415 - scipy is imported where it is needed
 
-    factor = Fraction(exp_up(epsilon)) * (1 - Fraction(1, 1 << 50))  # below e^epsilon: that costs more
+    factor = Fraction(max(1.0, lowered(math.exp(epsilon))))  # at most e^epsilon: that costs more
     share = (ratio - factor) / (1 + ratio)  # w - e^epsilon (1 - w)
     gain, loss = up(max(share, Fraction(0))), max(float(factor - 1), 0.0)
     j = t + 1 - np.maximum(np.ceil(t * float(share * (ratio + 1) / ((ratio - 1) * (1 + factor)))), 1.0)
@@ -291,7 +291,7 @@ def _sorted(kinds: tuple[Kind, ...]) -> tuple[Kind, ...]:
 
 def _one_way(epsilon: float, gamma: Fraction, kinds: tuple[Kind, ...], reports: int) -> float:
     """E[max(S, 0)] / (n gamma), rounded up: the law of S on a grid, and what a finite grid folds over."""
-    e, chance = math.exp(epsilon), down(gamma)
+    e, chance = max(1.0, lowered(math.exp(epsilon))), down(gamma)
     values = np.array([float(k.first) - e * float(k.second) for k in kinds])
     shares = chance * np.array([float(k.share) for k in kinds])
     width = max(values.max(), 0.0) - min(values.min(), 0.0)
