@@ -37,7 +37,7 @@ from tip.privacy.guarantees import Assumption, Delta, Guarantee, Kind, Neighbori
 from tip.randomness import SYSTEM
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from fractions import Fraction
 
     from numpy.typing import ArrayLike, NDArray
@@ -168,14 +168,19 @@ class Mechanism(ABC):
         checked, entropy = self.checked(as_array(values)), checked_entropy(entropy)
         count, block = len(checked), self.block
         given = None if agents is None else checked_agents(agents, count)
-        stream = entropy.stream(f"{self.PURPOSE} {self.spec.name}", checked_round(round))
+        drawn = self.drawer(entropy, checked_round(round))
         columns = tuple(np.empty(column.shape(count), dtype=column.dtype) for column in self.layout)
         for first in range(0, count, block):
             rows = slice(first, min(first + block, count))
             who = np.arange(first, rows.stop, dtype=np.int64) if given is None else given[rows]
-            for column, part in zip(columns, self.draw(checked[rows], stream, who), strict=True):
+            for column, part in zip(columns, drawn(checked[rows], who), strict=True):
                 column[rows] = part
         return Reports(self.digest, self.layout, columns)
+
+    def drawer(self, entropy: Entropy, round: int) -> Callable[[Array, Indices], tuple[Array, ...]]:  # noqa: A002
+        """How the blocks of one round are drawn from checked values and agents: `draw`, from the round's stream."""
+        stream = entropy.stream(f"{self.PURPOSE} {self.spec.name}", round)
+        return lambda values, agents: self.draw(values, stream, agents)
 
     def read(self, data: bytes) -> Reports:
         """The reports of one message (`Reports.to_bytes`); raises `MalformedMessage` that says what is wrong."""

@@ -35,23 +35,21 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import numpy as np
 
 from tip.errors import ConfigurationError
-from tip.mechanisms.base import AES, DEVICE, MOST_LISTED, PRESENCE, checked_agents
+from tip.mechanisms.base import AES, DEVICE, MOST_LISTED, PRESENCE
 from tip.mechanisms.frequency import FrequencyOracle
-from tip.mechanisms.inputs import as_array, checked_entropy, checked_round
-from tip.mechanisms.reports import Reports
 from tip.mechanisms.thresholds import checked_epsilon, exp_down, loss
 from tip.privacy.checks import whole
 from tip.privacy.events import PureLoss
 from tip.privacy.guarantees import Assumption, Guarantee
 from tip.privacy.rounding import log_up, up
-from tip.randomness import SYSTEM
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
     from tip.mechanisms.columns import Column
+    from tip.mechanisms.reports import Reports
     from tip.mechanisms.spec import Spec
     from tip.privacy.events import Event
     from tip.randomness import Entropy, Stream
@@ -139,28 +137,15 @@ class LongitudinalOracle(FrequencyOracle):
         """The first report: both stages from one stream, of which they read different lanes."""
         return self.answer(values, stream, stream, agents)
 
-    def randomize(
-        self,
-        values: ArrayLike,
-        *,
-        entropy: Entropy = SYSTEM,
-        agents: ArrayLike | None = None,
-        round: int = 0,  # noqa: A002
-    ) -> Reports:
-        """One report for each value, in the given round; a seeded entropy keeps the permanent answers over rounds.
+    def drawer(self, entropy: Entropy, round: int) -> Callable[[Array, Indices], tuple[Array, ...]]:  # noqa: A002
+        """The round's reports; a seeded entropy keeps the permanent answers over rounds.
 
-        `SYSTEM`, the default, keeps nothing: each call costs another first report. See `Mechanism.randomize`.
+        `SYSTEM`, the default of `randomize`, keeps nothing: each call costs another first report. A device takes
+        `tip.mechanisms.memory.Memory`.
         """
-        checked = self.checked(as_array(values))
-        who = np.arange(len(checked), dtype=np.int64) if agents is None else checked_agents(agents, len(checked))
-        kept = checked_entropy(entropy).stream(f"permanent {self.spec.name}")
-        fresh = entropy.stream(f"{self.PURPOSE} {self.spec.name}", checked_round(round))
-        columns = tuple(np.empty(column.shape(len(checked)), dtype=column.dtype) for column in self.layout)
-        for first in range(0, len(checked), self.block):
-            rows = slice(first, first + self.block)
-            for column, part in zip(columns, self.answer(checked[rows], kept, fresh, who[rows]), strict=True):
-                column[rows] = part
-        return Reports(self.spec.digest, self.layout, columns)
+        kept = entropy.stream(f"permanent {self.spec.name}")
+        fresh = entropy.stream(f"{self.PURPOSE} {self.spec.name}", round)
+        return lambda values, agents: self.answer(values, kept, fresh, agents)
 
     # -- laws ---------------------------------------------------------------------------------------
 

@@ -31,29 +31,28 @@ import numpy as np
 
 from tip.errors import ConfigurationError
 from tip.mechanisms.aggregates import Aggregate
-from tip.mechanisms.base import Influence, checked_agents
+from tip.mechanisms.base import Influence
 from tip.mechanisms.bits import column_sums
 from tip.mechanisms.coins import coins
 from tip.mechanisms.columns import Bits, Column, Integers
 from tip.mechanisms.estimates import Estimate
 from tip.mechanisms.frequency import checked_items
-from tip.mechanisms.inputs import as_array, checked_entropy, checked_round
 from tip.mechanisms.permanent import PERMANENT, addresses
 from tip.mechanisms.rappor_decoding import Decoded, decoded
 from tip.mechanisms.rappor_privacy import KEYS, TwoStageFilter
-from tip.mechanisms.reports import Reports
 from tip.mechanisms.sampled_parts import groups
 from tip.mechanisms.spec import Spec
 from tip.mechanisms.thresholds import WORD, below, checked_epsilon, exp_down, loss, words_down, words_up
 from tip.privacy.checks import whole
 from tip.privacy.rounding import log_up
-from tip.randomness import SYSTEM, Entropy
+from tip.randomness import Entropy
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
+    from tip.mechanisms.reports import Reports
     from tip.randomness import Stream
 
     Array = NDArray[Any]
@@ -189,29 +188,15 @@ class Rappor(TwoStageFilter):
         """The first report: both stages from one stream, of which they read different lanes."""
         return self.answer(values, stream, stream, agents)
 
-    def randomize(
-        self,
-        values: ArrayLike,
-        *,
-        entropy: Entropy = SYSTEM,
-        agents: ArrayLike | None = None,
-        round: int = 0,  # noqa: A002 - as in `Mechanism.randomize`
-    ) -> Reports:
-        """One report for each key, in the given round; a seeded entropy keeps cohorts and permanent rows over rounds.
+    def drawer(self, entropy: Entropy, round: int) -> Callable[[Array, Indices], tuple[Array, ...]]:  # noqa: A002
+        """The round's reports; a seeded entropy keeps cohorts and permanent rows over rounds.
 
-        `SYSTEM`, the default, keeps nothing: each call costs another first report. A device takes
-        `tip.mechanisms.memory.Memory`. See `Mechanism.randomize`.
+        `SYSTEM`, the default of `randomize`, keeps nothing: each call costs another first report. A device takes
+        `tip.mechanisms.memory.Memory`.
         """
-        checked = self.checked(as_array(values))
-        who = np.arange(len(checked), dtype=np.int64) if agents is None else checked_agents(agents, len(checked))
-        kept = checked_entropy(entropy).stream(f"permanent {self.spec.name}")
-        fresh = entropy.stream(f"{self.PURPOSE} {self.spec.name}", checked_round(round))
-        columns = tuple(np.empty(column.shape(len(checked)), dtype=column.dtype) for column in self.layout)
-        for first in range(0, len(checked), self.block):
-            rows = slice(first, first + self.block)
-            for column, part in zip(columns, self.answer(checked[rows], kept, fresh, who[rows]), strict=True):
-                column[rows] = part
-        return Reports(self.spec.digest, self.layout, columns)
+        kept = entropy.stream(f"permanent {self.spec.name}")
+        fresh = entropy.stream(f"{self.PURPOSE} {self.spec.name}", round)
+        return lambda values, agents: self.answer(values, kept, fresh, agents)
 
     # -- the server's side --------------------------------------------------------------------------------
 
