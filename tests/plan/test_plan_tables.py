@@ -11,7 +11,7 @@ import pytest
 
 from tip.data.settings import DataSettings, NumberRange
 from tip.errors import ConfigurationError
-from tip.plan.locating import Places
+from tip.locating import Places
 from tip.plan.tables import (
     Adversary,
     Algorithm,

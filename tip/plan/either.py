@@ -6,7 +6,7 @@ import os
 from typing import TypeAlias
 
 from tip.plan import reading
-from tip.plan.locating import load
+from tip.locating import load
 from tip.plan.question import QuestionPlan
 from tip.plan.senseless import task_of
 from tip.plan.tables import Plan

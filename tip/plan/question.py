@@ -31,7 +31,7 @@ from tip.plan.asked import (
 )
 from tip.plan.keys import KeyRow, key, part, rows, settle
 from tip.plan.kinds import Text, Whole
-from tip.plan.locating import Places
+from tip.locating import Places
 from tip.plan.senseless import IN_A_QUESTION
 
 if TYPE_CHECKING:

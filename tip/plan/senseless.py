@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from tip.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from tip.plan.locating import Places
+    from tip.locating import Places
 
 _READERS: Final = {"train": "tip.Plan", "histogram": "tip.QuestionPlan", "mean": "tip.QuestionPlan"}  # by task.kind
 

@@ -16,7 +16,7 @@ from tip.errors import ConfigurationError
 from tip.plan import reading
 from tip.plan.keys import KeyRow, key, part, rows, settle
 from tip.plan.kinds import Text, Whole
-from tip.plan.locating import Places
+from tip.locating import Places
 from tip.plan.promise import Budget, Cohort, Protocol, Requirement
 from tip.plan.running import Adversary, Execution, Robustness, Service, Simulation
 from tip.plan.senseless import IN_TRAINING

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tip.errors import ConfigurationError
-from tip.plan.locating import Path, label, load
+from tip.locating import Path, label, load
 
 TEXT = '''# a comment with [brackets] and key = "value"
 name = "x" # another = 1

@@ -1,0 +1,1 @@
+"""Information flows: declared, turned into what a coalition sees, and proven."""
