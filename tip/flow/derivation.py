@@ -121,11 +121,11 @@ def vector_to_json(vector: Vector) -> dict[str, Any]:
 def vector_from_json(data: object) -> Vector:
     """What `vector_to_json` wrote."""
     match data:
-        case {"exact": list(entries)} if len(data) == 1:
+        case {"exact": list(entries), **rest} if not rest:
             exact = tuple(scalar_from_json(entry) for entry in entries)
             if all(isinstance(entry, Fraction) for entry in exact):
                 return exact  # type: ignore[return-value] # just tested
-        case {"float64": str(text)} if len(data) == 1:
+        case {"float64": str(text), **rest} if not rest:
             try:
                 return np.frombuffer(base64.b64decode(text, validate=True), "<f8").astype(np.float64)
             except ValueError as error:
@@ -138,8 +138,8 @@ def node_from_json(data: object, depth: int = 0) -> Node:
     match data:
         case {
             "rule": str(rule), "says": str(says), "numbers": Mapping() as numbers, "source": str(source),
-            "vectors": Mapping() as vectors, "premises": list(premises),
-        } if len(data) == 6 and depth < _DEEPEST:  # fmt: skip
+            "vectors": Mapping() as vectors, "premises": list(premises), **rest,
+        } if not rest and depth < _DEEPEST:  # fmt: skip
             return Node(
                 rule,
                 says,
