@@ -11,6 +11,7 @@ from tip.errors import ConfigurationError
 from tip.privacy import accountant, gaussian, integer
 from tip.privacy.events import (
     Composed,
+    Concentrated,
     DiscreteGaussian,
     DiscreteGaussianSum,
     DiscreteLaplace,
@@ -96,6 +97,18 @@ def test_integer_sums_go_through_zcdp() -> None:
     assert accountant.epsilon(mixed, 1e-6, REPLACE) == integer.epsilon_of_rho(
         rho + Fraction(1, 8) + Fraction(1, 32), 1e-6
     )
+
+
+def test_a_release_proven_elsewhere_goes_through_zcdp() -> None:
+    event = Composed((Concentrated(Fraction(1, 3)), Repeated(Concentrated(Fraction(1, 12)), 2)))
+    assert accountant.epsilon(event, 1e-6, REPLACE) == integer.epsilon_of_rho(Fraction(1, 2), 1e-6)
+    assert accountant.delta(event, 3.0, ADD) == integer.delta_of_rho(Fraction(1, 2), 3.0)
+    assert not accountant.missing_rule(Composed((event, Gaussian(1.0))), REPLACE)
+    assert accountant.epsilon(Concentrated(Fraction(0)), 1e-6, REPLACE) == 0
+    assert "Poisson sample of Concentrated" in accountant.missing_rule(
+        PoissonSampled(Fraction(1, 2), event.events[0]), ADD
+    )
+    assert "Concentrated" in accountant.missing_rule(Composed((event, RESPONSE)), REPLACE)
 
 
 def test_nothing_costs_nothing() -> None:

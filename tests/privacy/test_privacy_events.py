@@ -34,6 +34,8 @@ if TYPE_CHECKING:
         lambda: events.RandomizedResponse(1, Fraction(1, 2)),
         lambda: events.RandomizedResponse(2, Fraction(0)),
         lambda: events.RandomizedResponse(2, Fraction(3, 2)),
+        lambda: events.Concentrated(Fraction(-1)),
+        lambda: events.Concentrated(0.5),  # type: ignore[arg-type]  # that is the test
         lambda: events.PoissonSampled(Fraction(0), events.Nothing()),
         lambda: events.PoissonSampled(Fraction(2), events.Nothing()),
         lambda: events.Repeated(events.Nothing(), -1),

@@ -16,6 +16,7 @@ from tip.errors import ConfigurationError
 from tip.privacy import gaussian, integer
 from tip.privacy.events import (
     Composed,
+    Concentrated,
     DiscreteGaussian,
     DiscreteGaussianSum,
     DiscreteLaplace,
@@ -170,6 +171,8 @@ def test_rules_for_events() -> None:
     assert integer.rho_of(DiscreteGaussian(3, Fraction(9))) == Fraction(1, 2)
     assert integer.rho_of(Laplace(0.5)) == Fraction(1, 8)
     assert integer.rho_of(DiscreteLaplace(2, Fraction(4))) == Fraction(1, 8)
+    assert integer.rho_of(Concentrated(Fraction(3, 7))) == Fraction(3, 7)
+    assert integer.rho_of(Composed((half, Repeated(Concentrated(Fraction(1, 8)), 7)))) == 1
     assert integer.rho_of(Repeated(half, 8)) == 1
     assert integer.rho_of(Composed((half, Repeated(half, 7)))) == 1
     assert integer.rho_of(Composed((half, RandomizedResponse(2, Fraction(1, 2))))) is None

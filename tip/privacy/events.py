@@ -133,6 +133,16 @@ class PureLoss:
 
 
 @dataclass(frozen=True, slots=True)
+class Concentrated:
+    """A release that is `rho`-zCDP: proven elsewhere, as by an integer certificate (docs/flow-integers.md)."""
+
+    rho: Fraction
+
+    def __post_init__(self) -> None:
+        rational("rho", self.rho)
+
+
+@dataclass(frozen=True, slots=True)
 class PoissonSampled:
     """`event` run on a fresh Poisson sample: each unit takes part with probability `rate`, on its own.
 
@@ -180,6 +190,7 @@ Event: TypeAlias = (
     | DiscreteLaplace
     | RandomizedResponse
     | PureLoss
+    | Concentrated
     | PoissonSampled
     | Repeated
     | Composed

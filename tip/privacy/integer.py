@@ -29,6 +29,7 @@ from tip.errors import ConfigurationError
 from tip.privacy.checks import not_negative, probability, rational, whole
 from tip.privacy.events import (
     Composed,
+    Concentrated,
     DiscreteGaussian,
     DiscreteGaussianSum,
     DiscreteLaplace,
@@ -110,6 +111,11 @@ def _(event: Laplace) -> Fraction:
 @rho_of.register
 def _(event: DiscreteLaplace) -> Fraction:
     return (event.sensitivity / event.scale) ** 2 / 2
+
+
+@rho_of.register
+def _(event: Concentrated) -> Fraction:
+    return event.rho
 
 
 @rho_of.register
