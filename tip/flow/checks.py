@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)?")
 _LONGEST: Final = 100
 
-__all__ = ["edges", "kind", "matrix", "name", "nearest", "positive", "share", "within"]
+__all__ = ["edges", "kind", "matrix", "name", "nearest", "positive", "receivers", "share", "text", "truth", "within"]
 
 
 def name(what: str, value: object) -> None:
@@ -45,6 +45,28 @@ def share(what: str, value: float) -> None:
     """A number strictly between 0 and 1, or 0."""
     if probability(what, value) == 1:
         raise ConfigurationError(f"{what} lies below 1, not {value!r}")
+
+
+def truth(what: str, value: object) -> None:
+    """True or False, nothing that merely counts as one of them."""
+    if not isinstance(value, bool):
+        raise ConfigurationError(f"{what} is true or false, not {value!r}")
+
+
+def text(what: str, value: object) -> None:
+    """A text that is not empty and can be written down."""
+    if not isinstance(value, str) or not value.strip():
+        raise ConfigurationError(f"{what} is a text, not {value!r}")
+    if any(0xD800 <= ord(letter) < 0xE000 for letter in value):
+        raise ConfigurationError(f"{what} holds half a letter (a lone surrogate), which no file can keep")
+
+
+def receivers(what: str, to: object) -> None:
+    """At least one name, in a tuple, each once."""
+    if not isinstance(to, tuple) or not to or not all(isinstance(name, str) for name in to):
+        raise ConfigurationError(f"{what} goes to somebody", instead='name who sees it in a tuple, or "nobody"')
+    if len(set(to)) != len(to):
+        raise ConfigurationError(f"{what} names a receiver twice")
 
 
 def edges(graph: str, pairs: tuple[tuple[int, int], ...]) -> None:

@@ -84,6 +84,9 @@ class Graph:
     def __post_init__(self) -> None:
         checks.name("a graph", self.name)
         checks.kind("graph.wiring", self.wiring, Wiring)
+        checks.within("the picks of a graph", self.picks, 0, MOST_AGENTS)
+        if self.seed is not None:
+            whole("the seed of a graph", self.seed, least=0)
         if (self.wiring is Wiring.K_OUT) != (self.picks > 0 and self.seed is not None):
             raise ConfigurationError(f"a k-out graph, and only it, has picks >= 1 and a seed: graph {self.name!r}")
         if (self.wiring is Wiring.GIVEN) != bool(self.edges):
@@ -211,6 +214,8 @@ class Secret:
         checks.kind("secret.neighboring", self.neighboring, Neighboring)
         if not isinstance(self.domain, Interval | Ball | Choice):
             raise ConfigurationError(f"the domain of secret {self.name!r} is an Interval, a Ball or a Choice")
+        checks.truth("secret.adaptive", self.adaptive)
+        checks.truth("secret.whole", self.whole)
         checks.within("the dimension of a secret", self.dimension, 1, MOST_AGENTS)
         checks.within("the rounds of a secret", self.rounds, 1, MOST_ROUNDS)
         if self.participations is not None:
@@ -296,8 +301,7 @@ class Message:
 
     def __post_init__(self) -> None:
         checks.name("a message", self.name)
-        if not self.to or not all(isinstance(party, str) for party in self.to):
-            raise ConfigurationError(f"message {self.name!r} goes to somebody", instead=f'or to "{NOBODY}"')
+        checks.receivers(f"message {self.name!r}", self.to)
         checks.within("the bits of a ring", self.ring, 0, 64)
 
 
@@ -323,8 +327,7 @@ class Report:
         checks.within("the rounds of a report", self.rounds, 1, MOST_ROUNDS)
         if bool(self.shuffled_by) != (self.least > 0):
             raise ConfigurationError(f"a shuffled report, and only it, says how many are mixed: {self.name!r}")
-        if not self.to:
-            raise ConfigurationError(f"report {self.name!r} goes to somebody")
+        checks.receivers(f"report {self.name!r}", self.to)
 
 
 @dataclass(frozen=True, slots=True)
@@ -337,8 +340,8 @@ class Fact:
 
     def __post_init__(self) -> None:
         checks.name("a fact", self.name)
-        if not (self.to and self.what):
-            raise ConfigurationError(f"fact {self.name!r} says who sees it and what it is")
+        checks.receivers(f"fact {self.name!r}", self.to)
+        checks.text(f"what fact {self.name!r} is", self.what)
 
 
 # -- what is wanted -------------------------------------------------------------------------------
@@ -353,6 +356,7 @@ class Requirement:
     delta: float
 
     def __post_init__(self) -> None:
+        checks.text("the coalition of a requirement", self.against)
         checks.positive("epsilon", self.epsilon)
         checks.share("delta", self.delta)
 
@@ -442,23 +446,25 @@ class Flow:
 
     def symbols(self, message: Message) -> tuple[str, ...]:
         """The secrets and noises behind a message, through all messages that it speaks of; each once, sorted."""
-        known = {m.name: m for m in self.messages}
-        found: set[str] = set()
-        waiting: list[Message] = [message]
-        while waiting:
-            for name in names(waiting.pop().says):
-                if name in known:
-                    waiting.append(known[name])
-                else:
-                    found.add(name)
-        return tuple(sorted(found))
+        return tuple(sorted({name for m in self._behind(message) for name in names(m.says)} - self._spoken()))
 
     def functions(self, message: Message) -> frozenset[str]:
         """The functions behind a message, through all messages that it speaks of."""
+        return frozenset(call.function for m in self._behind(message) for call in calls(m.says))
+
+    def _spoken(self) -> set[str]:
+        return {message.name for message in self.messages}
+
+    def _behind(self, message: Message) -> list[Message]:
+        """A message and all that it speaks of, each once."""
         known = {m.name: m for m in self.messages}
-        deeper = [known[name] for name in set(names(message.says)) if name in known]
-        own = {call.function for call in calls(message.says)}
-        return frozenset(own).union(*(self.functions(other) for other in deeper))
+        found, seen = [message], {message.name}
+        for place in found:  # grows while it is walked
+            for name in names(place.says):
+                if name in known and name not in seen:
+                    seen.add(name)
+                    found.append(known[name])
+        return found
 
     def members_named(self) -> Iterator[str]:
         """The names of agents that a coalition may state besides parties: groups of one."""
