@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
-from tip.protocols import FAITHFUL, AgentId, Network, Round, Table, clear, ideal, run_round
+from tip.errors import ConfigurationError
+from tip.flow.expressions import write
+from tip.flow.model import Choice, Fact, Sampling
+from tip.protocols import FAITHFUL, AgentId, Network, Round, Table, clear, ideal, local, run_round
 from tip.protocols.clear import client, server
 from tip.protocols.clear import messages as clear_messages
 from tip.protocols.codec import U32, Agents  # noqa: TC001 - the table reads the annotations at run time
-from tip.protocols.core import COORDINATOR, Body, Send, Step, undeclared
+from tip.protocols.core import COORDINATOR, Body, Send, Sight, Step, undeclared
+from tip.protocols.declaring import Sums, facts, field_name, receivers
 from tip.protocols.ideal import adder
 from tip.protocols.transcript import SIZE
 
 if TYPE_CHECKING:
+    from tip.flow.model import Flow
     from tip.protocols.loopback import Runnable
     from tip.protocols.transcript import Outcome, Transcript
 
@@ -114,3 +120,87 @@ def test_fields_that_are_not_private_do_not_depend_on_data(protocol: Runnable) -
         for (name, mine), (_, theirs) in zip(left.fields(), right.fields(), strict=True):
             if (left.role, type(left.message).__name__, name) not in private:
                 assert mine == theirs
+
+
+SUMS = Sums(
+    agents=6,
+    least=4,
+    dimension=3,
+    squared_bound=2000,
+    share_variance=Fraction(9, 2),
+    modulus_bits=32,
+    rounds=5,
+    participations=2,
+    sampling=Sampling.ALL,
+)
+FLOWS: dict[str, Flow] = {
+    "clear": clear.flow(SUMS),
+    "ideal": ideal.flow(SUMS),
+    "local": local.flow(agents=6, domain=Choice(5), ratio=Fraction(3)),
+}
+TABLES = {"clear": clear.FLOW, "ideal": ideal.FLOW, "local": local.FLOW}
+
+
+@pytest.mark.parametrize("name", FLOWS)
+def test_a_flow_tells_every_row_of_the_table_and_no_other_field(name: str) -> None:
+    flow, table = FLOWS[name], TABLES[name]
+    told = {(party, fact.name) for fact in flow.facts for party in fact.to}
+    assert told == {(row.party, field_name(row.message, row.field)) for row in table if not row.private}
+    private = [*((m.name, m.to) for m in flow.messages), *((r.name, r.to) for r in flow.reports)]
+    hidden = {(party, name) for name, to in private for party in to if party != "everybody"}
+    assert hidden == {(row.party, field_name(row.message, row.field)) for row in table if row.private}
+
+
+@pytest.mark.parametrize("name", FLOWS)
+def test_the_words_of_a_fact_are_those_of_the_table(name: str) -> None:
+    for fact in FLOWS[name].facts:
+        rows = [row for row in TABLES[name] if field_name(row.message, row.field) == fact.name]
+        assert all(row.what in fact.what for row in rows)
+        assert len(fact.what) <= sum(len(row.what) + 2 for row in rows)
+
+
+def test_what_the_sum_protocols_say() -> None:
+    said = {m.name: (m.by, write(m.says), m.to) for m in FLOWS["clear"].messages}
+    assert said == {
+        "Vector.body": ("agent", "update + share", ("coordinator",)),
+        "released": ("coordinator", "sum(update + share, cohort)", ("everybody",)),
+    }
+    assert FLOWS["ideal"].message("Vector.body").to == ("adder",)
+    assert FLOWS["ideal"].message("Sum.body").to == ("coordinator",)
+    silent = clear.flow(replace(SUMS, share_variance=None))
+    assert silent.noises == ()
+    assert write(silent.message("Vector.body").says) == "update"
+
+
+@pytest.mark.parametrize("name", ["clear", "ideal"])
+def test_a_flow_holds_the_public_numbers(name: str) -> None:
+    flow = FLOWS[name]
+    secret, share, cohort = flow.secret("update"), flow.noise("share"), flow.cohort("cohort")
+    assert (int(secret.squared_reach), secret.dimension, secret.rounds, secret.uses) == (8000, 3, 5, 2)
+    assert (secret.whole, secret.adaptive) == (True, True)
+    assert (share.variance, share.rounds, share.of) == (Fraction(9, 2), 5, "agent")
+    assert (flow.enrolled, cohort.least, cohort.sampling) == (6, 4, Sampling.ALL)
+    assert {m.ring for m in flow.messages} == {32}
+
+
+def test_senseless_numbers_are_refused() -> None:
+    with pytest.raises(ConfigurationError, match="squared_bound"):
+        replace(SUMS, squared_bound=0)
+    for sums in (replace(SUMS, least=7), replace(SUMS, participations=6), replace(SUMS, rate=Fraction(1, 2))):
+        with pytest.raises(ConfigurationError, match=r"cohort|participations"):
+            clear.flow(sums)
+
+
+def test_a_field_cannot_be_private_in_one_row_only() -> None:
+    table = (*clear.FLOW, Sight("agent", "Vector", "body", "an echo", private=False))
+    with pytest.raises(ConfigurationError, match=r"Vector\.body is private in one row"):
+        facts(table)
+    assert receivers(table, "Vector.body") == ("coordinator",)
+
+
+def test_the_network_may_be_told_and_nobody_unknown() -> None:
+    """It is no party: it sees and never acts. The mutant tells somebody whom the flow does not know."""
+    flow = FLOWS["clear"]
+    assert ("network" in flow.parties, "network" in flow.facts[7].to) == (False, True)
+    with pytest.raises(ConfigurationError, match="netwrk"):
+        replace(flow, facts=(Fact("Announce.size", ("netwrk",), "how much"),))

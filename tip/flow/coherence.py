@@ -177,7 +177,7 @@ def _receivers(flow: Flow, place: str, to: tuple[str, ...]) -> None:
 
 
 def _exists(flow: Flow, place: str, name: str) -> None:
-    known = [*flow.parties, *(g.name for g in flow.groups)]
+    known = [*flow.parties, *(g.name for g in flow.groups), NETWORK]  # the network sees, and never acts
     if name not in known:
         raise ConfigurationError(
             f"{place} goes to {name!r}, who is no party and no group of this flow",

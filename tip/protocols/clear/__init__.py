@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tip.protocols.clear.flow import FLOW, PROTOCOL
+from tip.protocols.clear.flow import FLOW, PROTOCOL, flow
 from tip.protocols.clear.messages import TABLE
 from tip.protocols.clear.protocol import run
 
-__all__ = ["FLOW", "PROTOCOL", "TABLE", "run"]
+__all__ = ["FLOW", "PROTOCOL", "TABLE", "flow", "run"]

@@ -1,14 +1,21 @@
 """Clear, who sees what: the coordinator sees each message.
 
 So against the coordinator only the agent's own noise share counts (docs/laws.md, law 3). Everybody
-else sees who took part and, through whatever is released afterwards, the sum.
+else sees who took part and, through whatever is released afterwards, the sum. `flow` says the same
+as mathematics, from the same table.
 """
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
+from tip.flow.model import EVERYBODY
 from tip.protocols.core import CoordinatorSees, Descriptor, Sight
+from tip.protocols.declaring import AGENT, RELEASED, receivers
+
+if TYPE_CHECKING:
+    from tip.flow.model import Flow, Requirement
+    from tip.protocols.declaring import Sums
 
 PROTOCOL: Final = Descriptor("clear", CoordinatorSees.EACH_MESSAGE)
 
@@ -40,3 +47,17 @@ FLOW: Final = (
     Sight("network", "Closed", "(size)", "how many took part", private=False),
     Sight("network", "Abandoned", "(size)", "that the round was given up", private=False),
 )
+
+
+def flow(sums: Sums, *, requirements: tuple[Requirement, ...] = ()) -> Flow:
+    """What everybody sees in all rounds of a run with these public numbers."""
+    vector = sums.message("Vector.body", AGENT, sums.vector, receivers(FLOW, "Vector.body"))
+    released = sums.message(RELEASED, "coordinator", sums.total, (EVERYBODY,))
+    return sums.flow(
+        name=PROTOCOL.name,
+        about="Every agent's vector in the open; the coordinator adds them and releases the sum.",
+        parties=("coordinator",),
+        messages=(vector, released),
+        table=FLOW,
+        requirements=requirements,
+    )

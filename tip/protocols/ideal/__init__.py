@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tip.protocols.ideal.flow import ASSUMPTION, FLOW, PROTOCOL
+from tip.protocols.ideal.flow import ASSUMPTION, FLOW, PROTOCOL, flow
 from tip.protocols.ideal.messages import ADDER, TABLE
 from tip.protocols.ideal.protocol import run
 
-__all__ = ["ADDER", "ASSUMPTION", "FLOW", "PROTOCOL", "TABLE", "run"]
+__all__ = ["ADDER", "ASSUMPTION", "FLOW", "PROTOCOL", "TABLE", "flow", "run"]

@@ -2,14 +2,21 @@
 
 Nothing but the adder's honesty makes it so, and a guarantee against the coordinator says that
 first: `ASSUMPTION`. The adder itself sees every agent's vector with that agent's own share alone.
+`flow` says the same as mathematics, from the same table; there the adder is a party by that name.
 """
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
+from tip.flow.model import EVERYBODY
 from tip.privacy.guarantees import Assumption
 from tip.protocols.core import CoordinatorSees, Descriptor, Sight
+from tip.protocols.declaring import AGENT, RELEASED, receivers
+
+if TYPE_CHECKING:
+    from tip.flow.model import Flow, Requirement
+    from tip.protocols.declaring import Sums
 
 ASSUMPTION: Final = Assumption("ideal-sum", "the coordinator sees only sums; nothing in this run enforces it")
 
@@ -72,3 +79,18 @@ _NETWORK: Final = (
 )
 
 FLOW: Final = _AGENT + _ADDER + _COORDINATOR + _NETWORK
+
+
+def flow(sums: Sums, *, requirements: tuple[Requirement, ...] = ()) -> Flow:
+    """What everybody sees in all rounds of a run with these public numbers."""
+    vector = sums.message("Vector.body", AGENT, sums.vector, receivers(FLOW, "Vector.body"))
+    total = sums.message("Sum.body", "adder", sums.total, receivers(FLOW, "Sum.body"))
+    released = sums.message(RELEASED, "coordinator", "Sum.body", (EVERYBODY,))
+    return sums.flow(
+        name=PROTOCOL.name,
+        about="A trusted adder shows the coordinator one sum a round, and the coordinator releases it.",
+        parties=("coordinator", "adder"),
+        messages=(vector, total, released),
+        table=FLOW,
+        requirements=requirements,
+    )

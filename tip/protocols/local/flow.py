@@ -3,14 +3,22 @@
 Each report hides its answer by itself (docs/local-protocol.md), so it does not matter who looks. What
 must not depend on an answer is all the rest: who reports, when, and how long the report is. A
 report's length follows from the mechanism alone. No shuffler stands between: nothing is
-credited for one.
+credited for one. `flow` says the same as mathematics, from the same table.
 """
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
+from tip.flow.model import EVERYBODY, Flow, Group, Report, Secret
+from tip.privacy.statements import Neighboring
 from tip.protocols.core import CoordinatorSees, Descriptor, Sight
+from tip.protocols.declaring import AGENT, facts, receivers
+
+if TYPE_CHECKING:
+    from fractions import Fraction
+
+    from tip.flow.model import Domain, Requirement
 
 PROTOCOL: Final = Descriptor("local", CoordinatorSees.EACH_MESSAGE)
 
@@ -41,3 +49,20 @@ FLOW: Final = (
     Sight("network", "Closed", "(size)", "that the question was closed", private=False),
     Sight("network", "Abandoned", "(size)", "that the question was given up", private=False),
 )
+
+
+def flow(*, agents: int, domain: Domain, ratio: Fraction, requirements: tuple[Requirement, ...] = ()) -> Flow:
+    """What everybody sees of one question; `ratio` is the mechanism's own (`PureMechanism.ratio`).
+
+    What is released is made of the reports alone, so everybody is taken to see them all: it can only be less.
+    """
+    return Flow(
+        name=PROTOCOL.name,
+        about="Each agent reports once, randomized on its own device; estimates are made of the reports.",
+        groups=(Group(AGENT, agents),),
+        parties=("coordinator",),
+        secrets=(Secret("answer", AGENT, domain, Neighboring.REPLACE_ONE, adaptive=False),),
+        reports=(Report("Report.report", "answer", ratio, (*receivers(FLOW, "Report.report"), EVERYBODY)),),
+        facts=facts(FLOW),
+        requirements=requirements,
+    )
