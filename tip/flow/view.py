@@ -21,8 +21,8 @@ from scipy import sparse
 
 from tip.errors import ConfigurationError
 from tip.flow import operators
-from tip.flow.expressions import ROUND_FUNCTIONS
-from tip.flow.expressions import names as spoken
+from tip.flow.blocks import alike_rounds, blocks, ring_of
+from tip.flow.exactview import ExactView, Frame, assembled
 from tip.flow.model import Law
 from tip.flow.operators import Indices, Matrix, Sources
 from tip.flow.seeing import Insiders
@@ -37,7 +37,9 @@ if TYPE_CHECKING:
 
     from tip.flow.model import Flow, Noise, Secret
 
-_OVER_ROUNDS: Final = frozenset({*ROUND_FUNCTIONS, "gossip", "token"})
+__all__ = ["Change", "ExactView", "View", "agents", "alike_rounds", "blocks", "change", "exact_view", "ring_of", "view"]
+
+_FRACTIONS: Final = "messages {} have coefficients that are no whole numbers, in a ring"
 _OF_VARIANCE: Final = (Law.GAUSSIAN, Law.DISCRETE_GAUSSIAN, Law.SKELLAM)
 
 
@@ -79,51 +81,6 @@ class Change:
     A: Matrix
 
 
-def blocks(flow: Flow) -> tuple[tuple[str, ...], ...]:
-    """All messages in groups: two that share a noise, through anything they speak of, are in one group."""
-    group_of = {message.name: number for number, message in enumerate(flow.messages)}
-    first_with: dict[str, str] = {}
-    noises = {noise.name for noise in flow.noises}
-    for message in flow.messages:
-        for symbol in flow.symbols(message):
-            if symbol in noises:
-                other = first_with.setdefault(symbol, message.name)
-                old, new = sorted((group_of[message.name], group_of[other]), reverse=True)
-                group_of = {name: new if number == old else number for name, number in group_of.items()}
-    grouped: dict[int, list[str]] = {}
-    for message in flow.messages:
-        grouped.setdefault(group_of[message.name], []).append(message.name)
-    return tuple(tuple(names) for names in grouped.values())
-
-
-def alike_rounds(flow: Flow, messages: Sequence[str]) -> int:
-    """How many rounds one round of these messages stands for; 0 where rounds are not alike or share something."""
-    said = [flow.message(name) for name in messages]
-    names = {name for message in said for name in flow.symbols(message)}
-    both: tuple[Secret | Noise, ...] = (*flow.secrets, *flow.noises)
-    rounds = {symbol.rounds for symbol in both if symbol.name in names}
-    if len(rounds) != 1 or 1 in rounds or any(flow.functions(message) & _OVER_ROUNDS for message in said):
-        return 0
-    return max((secret.uses for secret in flow.secrets if secret.name in names), default=1)
-
-
-def ring_of(flow: Flow, messages: Sequence[str]) -> int:
-    """The ring that all these messages and those that they speak of are computed in; they must agree."""
-    waiting, names = list(messages), set[str]()
-    known = {message.name: message for message in flow.messages}
-    while waiting:
-        name = waiting.pop()
-        if name in known and name not in names:
-            names.add(name)
-            waiting.extend(spoken(known[name].says))
-    rings = {known[name].ring for name in names}
-    if len(rings) > 1:
-        raise ConfigurationError(
-            f"messages {', '.join(sorted(names))} are computed in different rings: no rule for that"
-        )
-    return rings.pop() if rings else 0
-
-
 def view(flow: Flow, messages: Sequence[str], *, parties: frozenset[str], colluders: Indices) -> View:
     """What a coalition sees of these messages; see the top of the file."""
     insiders = Insiders(flow, parties, colluders)
@@ -134,6 +91,18 @@ def view(flow: Flow, messages: Sequence[str], *, parties: frozenset[str], collud
     rows = [_rows(sources, name, members) for name, members in seen.items()]
     rings = ring_of(flow, tuple(seen))
     return _assembled(sources, names, rows, times=times or 1, ring=rings)
+
+
+def exact_view(flow: Flow, messages: Sequence[str], *, parties: frozenset[str], colluders: Indices) -> ExactView:
+    """The same in fractions, for small flows; `ConfigurationError` for others."""
+    names = tuple(message.name for message in flow.messages if message.name in set(messages))
+    insiders = Insiders(flow, parties, colluders)
+    seen = [name for name in names if len(insiders.seen(flow.message(name)))]
+    frame = Frame(names, alike_rounds(flow, names), ring_of(flow, seen))
+    exact = assembled(flow, frame, parties, frozenset(colluders.tolist()))
+    if frame.ring and any(entry.denominator > 1 for row in (*exact.A, *exact.B) for entry in row.values()):
+        raise ConfigurationError(_FRACTIONS.format(", ".join(names)))
+    return exact
 
 
 def agents(view: View) -> Indices:
@@ -272,7 +241,7 @@ def _assembled(sources: Sources, names: tuple[str, ...], rows: list[_Rows], *, t
     first = np.array([flow.first_agent(secret.of) for secret in flow.secrets], np.int64)
     numbers = np.array([_variance(noise) for noise in flow.noises])
     if ring and not (_is_whole(secrets.matrix) and _is_whole(noises.matrix)):
-        raise ConfigurationError(f"messages {', '.join(names)} have coefficients that are no whole numbers, in a ring")
+        raise ConfigurationError(_FRACTIONS.format(", ".join(names)))
     return View(
         flow, names, times, ring, secrets.matrix, noises.matrix,
         np.concatenate([np.full(len(some.member), some.message, np.int64) for some in rows] or [_NONE]),
