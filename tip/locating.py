@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from tip.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 Path = tuple[str | int, ...]
 
@@ -29,6 +29,9 @@ _TOKEN: Final = re.compile(
     r"|(?P<skip>\#[^\n]*|[ \t\r]+)|(?P<newline>\n)|(?P<mark>[\[\]{}=,.])|(?P<bare>[^\s\[\]{}=,.\"'\#]+)",
     re.DOTALL,
 )
+_PARTS: Final = 64
+_PART: Final = r"(?:[A-Za-z0-9_-]{1,200}+|\"[^\"\n]{0,200}+\"|'[^'\n]{0,200}+')"
+_LONG_KEY: Final = re.compile(rf"(?:{_PART}[ \t]*+\.[ \t]*+){{{_PARTS}}}{_PART}")
 _AT_LINE: Final = re.compile(r"^(?P<what>.*) \(at (line (?P<line>\d+), column \d+|end of document)\)$", re.DOTALL)
 
 
@@ -63,16 +66,30 @@ class Places:
         return Places(self.source, {**tables, **self.known, path: place})
 
 
-def load(text: str, where: str) -> tuple[dict[str, Any], Places]:
-    """The tables of a TOML text and the place of each key. Raises `ConfigurationError` with the line."""
+def load(text: str, where: str, *, parse_float: Callable[[str], object] = float) -> tuple[dict[str, Any], Places]:
+    """The tables of a TOML text and the place of each key. Raises `ConfigurationError` with the line.
+
+    `parse_float` makes a value of each decimal, for readers that keep numbers exactly.
+    """
     try:
-        tables = tomllib.loads(text)
+        _refuse_long_keys(text)
+        tables = tomllib.loads(text, parse_float=parse_float)
         lines = _Scanner(text).lines()
     except tomllib.TOMLDecodeError as error:
         raise _invalid(text, where, str(error)) from error
     except RecursionError as error:
         raise ConfigurationError("nests its values too deeply to be read", where=where) from error
+    except ValueError as error:  # a whole number of thousands of digits, a date that does not exist
+        raise ConfigurationError(f"holds a value that cannot be read: {error}", where=where) from error
     return tables, Places(where, {path: f"{where}:{line}" for path, line in lines.items()})
+
+
+def _refuse_long_keys(text: str) -> None:
+    """Keys of many dotted parts cost tomllib cubic time."""
+    found = _LONG_KEY.search(text)
+    if found:
+        line = text.count("\n", 0, found.start()) + 1
+        raise tomllib.TOMLDecodeError(f"a key has more than {_PARTS} parts (at line {line}, column 1)")
 
 
 def _invalid(text: str, where: str, message: str) -> ConfigurationError:

@@ -28,17 +28,22 @@ class Shape:
     rounds: int
 
 
-def shape(flow: Flow, expression: Expression) -> Shape:
-    """The shape of an expression's value; `ConfigurationError` where its parts do not fit together."""
+def shape(flow: Flow, expression: Expression, known: dict[str, Shape] | None = None) -> Shape:
+    """The shape of an expression's value; `ConfigurationError` where its parts do not fit together.
+
+    `known`: the shapes of messages that are known already; others are worked out in the flow's order and kept there.
+    """
+    known = {} if known is None else known
     match expression:
         case Symbol():
-            return _symbol(flow, expression.name)
+            return _symbol(flow, expression.name, known)
         case Scaled():
-            return shape(flow, expression.of)
+            return shape(flow, expression.of, known)
         case Added():
-            return _sum(flow, expression)
+            return _sum(expression, [shape(flow, part, known) for part in expression.parts])
         case Applied():
-            return _applied(flow, expression)
+            function = _SHAPES.get(expression.function, _unchanged)
+            return function(flow, expression, shape(flow, expression.of, known))
 
 
 def message_shape(flow: Flow, message: Message) -> Shape:
@@ -62,20 +67,28 @@ def over(flow: Flow, name: str) -> tuple[str, int]:
     raise ConfigurationError(f"{name!r} is no group, graph or party of this flow", instead=checks.nearest(name, known))
 
 
-def _symbol(flow: Flow, name: str) -> Shape:
+def _symbol(flow: Flow, name: str, known: dict[str, Shape]) -> Shape:
     symbols: tuple[Secret | Noise, ...] = (*flow.secrets, *flow.noises)
     for symbol in symbols:
         if symbol.name == name:
             return Shape(*over(flow, symbol.of), symbol.rounds)
+    if name not in known:
+        _learn(flow, name, known)
+    return known[name]
+
+
+def _learn(flow: Flow, name: str, known: dict[str, Shape]) -> None:
+    """The shapes of all messages up to this one: each speaks of earlier ones only, so none is worked out twice."""
     for message in flow.messages:
+        if message.name not in known:
+            known[message.name] = shape(flow, message.says, known)
         if message.name == name:
-            return shape(flow, message.says)
-    known = [*(symbol.name for symbol in symbols), *(m.name for m in flow.messages)]
-    raise ConfigurationError(f"{name!r} is no secret, noise or message", instead=checks.nearest(name, known))
+            return
+    there = [*(s.name for s in flow.secrets), *(n.name for n in flow.noises), *(m.name for m in flow.messages)]
+    raise ConfigurationError(f"{name!r} is no secret, noise or message", instead=checks.nearest(name, there))
 
 
-def _sum(flow: Flow, expression: Added) -> Shape:
-    shapes = [shape(flow, part) for part in expression.parts]
+def _sum(expression: Added, shapes: list[Shape]) -> Shape:
     first = shapes[0]
     rounds = max(s.rounds for s in shapes)
     for part, other in zip(expression.parts, shapes, strict=True):
@@ -94,10 +107,6 @@ def _sum(flow: Flow, expression: Added) -> Shape:
 
 def _told(value: Shape) -> str:
     return f"a value for each of {value.over!r}" if value.over else "a single value"
-
-
-def _applied(flow: Flow, expression: Applied) -> Shape:
-    return _SHAPES.get(expression.function, _unchanged)(flow, expression, shape(flow, expression.of))
 
 
 def _unchanged(flow: Flow, expression: Applied, inner: Shape) -> Shape:
