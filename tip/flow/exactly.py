@@ -126,9 +126,10 @@ class Exactly:
         """Colluders, at most least - 1, then honest members, the lowest first: `least` in all."""
         cohort = self.flow.cohort(name)
         first, members = self.flow.first_agent(cohort.of), range(self.flow.group(cohort.of).size)
-        inside = [i for i in members if first + i in self.colluders][: cohort.least - 1]
+        inside = [i for i in members if first + i in self.colluders]
         honest = [i for i in members if first + i not in self.colluders]
-        return sorted(inside + honest[: cohort.least - len(inside)])
+        order = inside[: cohort.least - 1] + honest + inside[cohort.least - 1 :]
+        return sorted(order[: cohort.least])
 
 
 def _table(flow: Flow, call: Applied) -> Factors:

@@ -101,11 +101,15 @@ class Insiders:
         return np.flatnonzero(~self.owns(symbol.of))
 
     def cohort(self, cohort: Cohort) -> Indices:
-        """The worst least cohort: at most least - 1 colluders, the lowest first, then the lowest honest members."""
+        """The worst least cohort: at most least - 1 colluders, the lowest first, then the lowest honest members.
+
+        Where nobody is honest, colluders alone fill it: it never has fewer than `least`.
+        """
         inside = self.marks(cohort.of)
-        colluding = np.flatnonzero(inside)[: cohort.least - 1]
-        honest = np.flatnonzero(~inside)[: cohort.least - len(colluding)]
-        return np.sort(np.concatenate([colluding, honest]))
+        colluding, honest = np.flatnonzero(inside), np.flatnonzero(~inside)
+        room = cohort.least - min(1, len(honest))
+        colluding = colluding[:room]
+        return np.sort(np.concatenate([colluding, honest[: cohort.least - len(colluding)]]))
 
     def seen(self, message: Message) -> Indices:
         """The members whose rows of a message the coalition sees, in every round."""
