@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
 import sqlite3
 import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,6 +21,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from tip.currency import Amount, Currency
 from tip.errors import BudgetExhausted, ConfigurationError
 from tip.ledger import Account, Entry, Ledger, Owner, Spent
 from tip.privacy.budget import RhoFilter
@@ -222,11 +225,11 @@ def test_what_is_no_ledger_is_told(tmp_path: Path) -> None:
         path.write_bytes(damaged)
         refused(path, "is damaged|is no ledger")
     for change, told in (
-        ("PRAGMA user_version = 2", "form 2"),
+        ("PRAGMA user_version = 3", "form 3"),
         ("DROP TRIGGER no_refund", "is damaged"),
-        ("UPDATE runs SET rho = '1/0'", "is damaged"),
-        ("UPDATE runs SET rho = '-1/3'", "is damaged"),
-        ("UPDATE runs SET rho = 'nan'", "is damaged"),
+        ("UPDATE runs SET price = '1/0'", "is damaged"),
+        ("UPDATE runs SET price = '-1/3'", "is damaged"),
+        ("UPDATE runs SET price = 'nan'", "is damaged"),
     ):
         path.write_bytes(content)
         with sqlite3.connect(path) as db:
@@ -263,6 +266,143 @@ def test_a_file_in_use_is_told(tmp_path: Path) -> None:
         ledger.begin(Entry("a", RHO, None), PEOPLE)
 
 
+FORM_1 = (  # as the first form's files were made, word for word
+    """CREATE TABLE owner (
+    one INTEGER PRIMARY KEY CHECK (one = 1), population TEXT NOT NULL, promise TEXT NOT NULL
+) STRICT""",
+    "CREATE TABLE agents (agent INTEGER PRIMARY KEY, identity TEXT NOT NULL UNIQUE) STRICT",
+    "CREATE TABLE runs (run INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, rho TEXT NOT NULL, seed INTEGER) STRICT",
+    """CREATE TABLE spends (
+    run INTEGER NOT NULL, agent INTEGER NOT NULL, participations INTEGER NOT NULL CHECK (participations > 0),
+    PRIMARY KEY (run, agent)
+) STRICT, WITHOUT ROWID""",
+    """CREATE TRIGGER no_refund BEFORE UPDATE ON spends WHEN new.participations < old.participations
+BEGIN SELECT RAISE(ABORT, 'a charge is never taken back'); END""",
+    """CREATE TRIGGER no_removal BEFORE DELETE ON spends
+BEGIN SELECT RAISE(ABORT, 'a charge is never taken back'); END""",
+)
+
+
+def of_form_1(path: Path) -> Path:
+    """A file of the first form: agent 17 took part three times in a seeded run, agent 4 once in another."""
+    db = sqlite3.connect(path, isolation_level=None)
+    for statement in (
+        "PRAGMA application_id = 1414090828", "PRAGMA user_version = 1", *FORM_1,
+        "INSERT INTO owner VALUES (1, 'the survey', 'against the coordinator')",
+        "INSERT INTO agents VALUES (1, '17'), (2, '4')",
+        "INSERT INTO runs VALUES (1, 'a', '1/3', 7), (2, 'b', '2/7', NULL)",
+        "INSERT INTO spends VALUES (1, 1, 3), (2, 2, 1)", "PRAGMA journal_mode = WAL",
+    ):  # fmt: skip
+        db.execute(statement).close()
+    db.close()
+    return path
+
+
+def test_a_file_of_the_first_form_becomes_one_of_the_second(tmp_path: Path) -> None:
+    path = of_form_1(tmp_path / "spends.sqlite")
+    for _ in range(2):
+        with Ledger.open(path, OWNER) as ledger:
+            assert spends(ledger) == [1, Fraction(2, 7), 0]
+            told = ledger.spent(PEOPLE)
+            assert (told.runs, told.seeds, told.idealized) == (2, frozenset({7}), False)
+            with pytest.raises(ConfigurationError, match="seed 7"):
+                ledger.begin(Entry("c", RHO, 7), PEOPLE)
+    with Ledger.open(path, OWNER) as ledger:  # both runs go on
+        ledger.begin(Entry("a", Fraction(1, 3), 7), PEOPLE).charge(at(0), at(4), ENOUGH)
+        ledger.begin(Entry("b", Fraction(2, 7), None), PEOPLE).charge(at(1), at(1), ENOUGH)
+        assert spends(ledger) == [Fraction(4, 3), Fraction(2, 7), 0]
+        assert ledger.connection.execute("PRAGMA user_version").fetchone() == (2,)
+        with pytest.raises(sqlite3.IntegrityError, match="never taken back"):
+            ledger.connection.execute("DELETE FROM spends")
+
+
+def test_only_its_owner_changes_the_form_of_a_file(tmp_path: Path) -> None:
+    path = of_form_1(tmp_path / "spends.sqlite")
+    before = path.read_bytes()
+    for owner, told in (
+        (Owner("others", OWNER.promise), "another population"),
+        (replace(OWNER, currency=Currency.SQUARED_MU), "another currency.*Amount.in_rho"),
+    ):
+        with pytest.raises(ConfigurationError, match=told):
+            Ledger.open(path, owner)
+        assert path.read_bytes() == before
+    db = sqlite3.connect(path)
+    db.execute("DROP TRIGGER no_refund")
+    db.close()
+    with pytest.raises(ConfigurationError, match="is damaged"):
+        Ledger.open(path, OWNER)
+
+
+def test_the_form_changes_as_a_whole_or_not_at_all(tmp_path: Path) -> None:
+    """Processes that die before the transaction ends, and two that open at once."""
+    path = of_form_1(tmp_path / "spends.sqlite")
+    code = """
+import os, pathlib, signal, sys
+from contextlib import contextmanager
+from tip.ledger import Ledger, Owner
+from tip.store import Store
+writing = Store.writing
+@contextmanager
+def dying(self):
+    with writing(self):
+        yield
+        os.kill(os.getpid(), signal.SIGKILL)
+if sys.argv[2] == "dies":
+    Store.writing = dying
+Ledger.open(pathlib.Path(sys.argv[1]), Owner(*sys.argv[3:])).close()
+"""
+    command = [sys.executable, "-c", code, str(path)]
+    owner = (OWNER.population, OWNER.promise)
+    assert subprocess.run([*command, "dies", *owner], check=False).returncode == -signal.SIGKILL
+    db = sqlite3.connect(path)
+    assert db.execute("PRAGMA user_version").fetchone() == (1,)
+    assert {sql for (sql,) in db.execute("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL")} == set(FORM_1)
+    db.close()
+    children = [subprocess.Popen([*command, "lives", *owner]) for _ in range(3)]
+    assert [child.wait(timeout=60) for child in children] == [0, 0, 0]
+    with Ledger.open(path, OWNER) as ledger:
+        assert spends(ledger) == [1, Fraction(2, 7), 0]
+
+
+def test_currencies_are_not_mixed(tmp_path: Path) -> None:
+    square = Amount.of_mu(0.5)
+    with Ledger.open(tmp_path / "rho", OWNER) as ledger:
+        with pytest.raises(ConfigurationError, match=r"squared mu is not added to rho.*Amount\.in_rho"):
+            ledger.begin(Entry.of("a", square, None), PEOPLE)
+        assert not ledger.knows("a")
+        ledger.begin(Entry("b", RHO, None), PEOPLE).charge(at(0), at(1), ENOUGH)
+        assert not ledger.spent(PEOPLE).idealized
+        exchanged = Entry.of("a", square.in_rho(), None)
+        ledger.begin(exchanged, PEOPLE).charge(at(0), at(2), ENOUGH)
+        assert spends(ledger)[0] == RHO + Fraction(1, 4)
+        assert ledger.spent(PEOPLE).idealized
+        assert not ledger.spent(PEOPLE, apart_from="a").idealized
+        assert not ledger.spent(PEOPLE[1:]).idealized  # of these agents nothing was said in real numbers
+        with pytest.raises(ConfigurationError, match="another charge"):  # not proven all of a sudden
+            ledger.begin(Entry("a", Fraction(1, 8), None), PEOPLE)
+    squares = replace(OWNER, currency=Currency.SQUARED_MU)
+    with Ledger.open(tmp_path / "mu", squares) as ledger:
+        with pytest.raises(ConfigurationError, match="Keep a ledger in rho"):
+            ledger.begin(Entry("b", RHO, None), PEOPLE)
+        account = ledger.begin(Entry.of("a", square, None), PEOPLE)
+        account.charge(at(1), at(4), Fraction(1))
+        with pytest.raises(BudgetExhausted, match=r"squared mu 1\.25 would exceed the limit 1"):
+            account.charge(at(1), at(5), Fraction(1))
+        assert ledger.spent(PEOPLE).idealized
+        assert spends(ledger) == [0, 1, 0]
+    with pytest.raises(ConfigurationError, match="another currency"):
+        Ledger.open(tmp_path / "mu", OWNER)
+
+
+def test_a_price_says_its_rho() -> None:
+    assert Entry("a", RHO, None).rho == RHO
+    assert Entry.of("a", Amount.of_mu(1.0), None).rho == Fraction(1, 2)
+    with pytest.raises(ConfigurationError, match="idealized"):
+        Entry("a", RHO, None, Currency.SQUARED_MU)
+    with pytest.raises(ConfigurationError, match="digits"):  # it could not be read again
+        Entry("a", Fraction(1, 10**4000), None)
+
+
 def test_entries_are_checked(tmp_path: Path) -> None:
     for name, rho in (("", RHO), ("a", -RHO), ("a", 0.5)):
         with pytest.raises(ConfigurationError):
@@ -285,7 +425,8 @@ def test_no_secret_and_no_text_of_ours_but_names(tmp_path: Path) -> None:
         row[1] for table in ("owner", "agents", "runs", "spends") for row in db.execute(f"PRAGMA table_info({table})")
     }
     assert columns == {
-        *("one", "population", "promise"), *("agent", "identity"), *("run", "name", "rho", "seed"), "participations",
+        *("one", "population", "promise", "currency"), *("agent", "identity"),
+        *("run", "name", "price", "seed", "idealized"), "participations",
     }  # fmt: skip
     assert db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     db.close()

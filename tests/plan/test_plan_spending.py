@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tip.currency import Amount
 from tip.data import Population
 from tip.errors import BudgetExhausted
 from tip.ledger import Entry, Ledger
@@ -123,6 +124,22 @@ def test_a_total_with_a_seeded_run_in_it_is_simulated() -> None:
         total = with_ledger(real, settled, people()).over_runs
         assert total is not None
         assert total.status is status
+
+
+def test_a_total_with_an_idealized_price_in_it_is_idealized() -> None:
+    """Mutant: real arithmetic that is proven after an exchange."""
+    real = PLAN.replace("simulation=none", "adversary=none", "baseline=none")
+    settled = settle(real, Sizes(AGENTS, 22))
+    with Ledger.open(Path("spends.sqlite"), owner(real)) as ledger:
+        exchanged = Entry.of("a", Amount.of_squared_mu(Fraction(1, 10**9)).in_rho(), None)
+        account = ledger.begin(exchanged, identities(real, people()))
+        account.charge(np.array([1]), np.array([1]), Fraction(1))
+    total = with_ledger(real, settled, people()).over_runs
+    assert total is not None
+    assert total.status is Status.IDEALIZED
+    assert not entry(real, settled, "b").idealized
+    first = replace(settled.required[0], status=Status.IDEALIZED)
+    assert entry(real, replace(settled, required=(first,)), "b").idealized
 
 
 def test_identities() -> None:

@@ -24,10 +24,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import os
-import sqlite3
-import threading
-from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NoReturn, Self
 
@@ -37,17 +33,15 @@ from tip.errors import ConfigurationError, MalformedMessage
 from tip.mechanisms.reports import Reports
 from tip.privacy.checks import whole
 from tip.randomness import SYSTEM, Stream
+from tip.store import Form, Store
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    import sqlite3
     from pathlib import Path
 
     from tip.mechanisms.permanent import Permanent
     from tip.privacy.guarantees import Guarantee
 
-_APPLICATION: Final = 0x5449504D  # "TIPM": what a file says of itself
-_VERSION: Final = 1
-_PATIENCE: Final = 30.0  # seconds to wait for another process's transaction
 _SECRET: Final = 32
 _TAG: Final = 16
 _MOST_ROUND: Final = 1 << 62
@@ -72,15 +66,26 @@ BEGIN SELECT RAISE(ABORT, 'what was sent is not forgotten'); END""",
 BEGIN SELECT RAISE(ABORT, 'a charge is never taken back'); END""",
 )
 _BACKUP: Final = "Take it from a backup; a new one would answer the same questions a second time."
-_FAULTS: Final = {  # the beginning of SQLite's name of an error → what, and what would do
-    "SQLITE_NOTADB": ("is no memory of a device", "Name a new file, or the memory of this question."),
-    "SQLITE_CORRUPT": ("is damaged", _BACKUP),
-    "SQLITE_BUSY": ("is in use by another process", "Try again; nothing was sent."),
-    "SQLITE_LOCKED": ("is in use by another process", "Try again; nothing was sent."),
-    "SQLITE_READONLY": ("cannot be written", "An answer is written down before it is sent: make the file writable."),
-    "SQLITE_CANTOPEN": ("cannot be opened", "Its folder has to exist and to be writable."),
-    "SQLITE_FULL": ("cannot be written: the disk is full", "Nothing was sent. Make room and try again."),
-}
+_FORM: Final = Form(
+    noun="memory",
+    application=0x5449504D,  # "TIPM"
+    version=1,
+    schema=_SCHEMA,
+    lost=_BACKUP,
+    faults={
+        "SQLITE_NOTADB": ("is no memory of a device", "Name a new file, or the memory of this question."),
+        "SQLITE_CORRUPT": ("is damaged", _BACKUP),
+        "SQLITE_BUSY": ("is in use by another process", "Try again; nothing was sent."),
+        "SQLITE_LOCKED": ("is in use by another process", "Try again; nothing was sent."),
+        "SQLITE_READONLY": (
+            "cannot be written",
+            "An answer is written down before it is sent: make the file writable.",
+        ),
+        "SQLITE_FULL": ("cannot be written: the disk is full", "Nothing was sent. Make room and try again."),
+    },
+    otherwise="Nothing was sent.",
+    private=True,
+)
 _ONE_DEVICE: Final = np.zeros(1, dtype=np.int64)
 
 
@@ -103,21 +108,14 @@ class Memory:
     Raises `ConfigurationError` for a file that is none, is damaged, or belongs to another question.
     """
 
-    __slots__ = ("_db", "_secret", "path", "question")
+    __slots__ = ("_secret", "_store", "question")
 
-    def __init__(self, path: Path, question: str) -> None:
-        self.path, self.question = path, question
-        if not path.is_file() or path.stat().st_size == 0:
-            what = "is empty, and a memory never is" if path.is_file() else "is no file"
-            raise ConfigurationError(f"{path} {what}", instead=_BACKUP)
-        with _told(path):
-            self._db = sqlite3.connect(
-                f"{path.resolve().as_uri()}?mode=rw", uri=True, isolation_level=None, timeout=_PATIENCE
-            )
+    def __init__(self, store: Store, question: str) -> None:
+        self._store, self.question = store, question
         try:
             self._secret = self._check()
         except BaseException:
-            self._db.close()
+            store.close()
             raise
 
     @classmethod
@@ -125,13 +123,16 @@ class Memory:
         """The memory in a file; it is made, with a fresh secret, only if there is no such file."""
         if not question or not isinstance(question, str):
             raise ConfigurationError("a question has a name")
-        if not path.exists():
-            _make(path, question)
-        return cls(path, question)
+        return cls(Store.open(path, _FORM, lambda db: _fill(db, question)), question)
+
+    @property
+    def path(self) -> Path:
+        """Where it is."""
+        return self._store.path
 
     def close(self) -> None:
         """Let go of the file."""
-        self._db.close()
+        self._store.close()
 
     def __enter__(self) -> Self:
         return self
@@ -160,22 +161,23 @@ class Memory:
         if held.shape != (1,) or number > _MOST_ROUND:
             raise ConfigurationError("a device answers with one value, in a round of at most 2^62")
         digest = mechanism.spec.digest
-        with _writing(self._db, self.path):
-            row = self._db.execute(
+        with self._store.writing():
+            row = self._store.db.execute(
                 "SELECT message, seal FROM answers WHERE mechanism = ? AND round = ?", (digest, number)
             ).fetchone()
             message = self._answer(mechanism, held, number) if row is None else self._unsealed(digest, number, *row)
         try:
             return mechanism.read(message)
         except MalformedMessage as error:
-            raise _fault(self.path, "SQLITE_CORRUPT") from error
+            raise self._store.damaged from error
 
     def spent(self, mechanism: Permanent) -> Remembered:
         """How many states and rounds were answered by this mechanism, and what that promises together."""
         digest = mechanism.spec.digest
-        with _told(self.path):
+        count = "SELECT count(*) FROM {} WHERE mechanism = ?"
+        with self._store.told():
             states, rounds = (
-                int(self._db.execute(f"SELECT count(*) FROM {table} WHERE mechanism = ?", (digest,)).fetchone()[0])  # noqa: S608 - two names of ours
+                int(self._store.db.execute(count.format(table), (digest,)).fetchone()[0])
                 for table in ("states", "answers")
             )
         return Remembered(states, rounds, mechanism.guarantee_after(states) if states else None)
@@ -190,9 +192,9 @@ class Memory:
         columns = tuple(array.astype(column.dtype) for column, array in zip(mechanism.layout, drawn, strict=True))
         message = Reports(digest, mechanism.layout, columns).to_bytes()
         tag = self._keyed("state", digest, state)[:_TAG]
-        self._db.execute("INSERT INTO states VALUES (?, ?) ON CONFLICT DO NOTHING", (digest, tag))
+        self._store.db.execute("INSERT INTO states VALUES (?, ?) ON CONFLICT DO NOTHING", (digest, tag))
         seal = self._seal(digest, number, message)
-        self._db.execute("INSERT INTO answers VALUES (?, ?, ?, ?)", (digest, number, message, seal))
+        self._store.db.execute("INSERT INTO answers VALUES (?, ?, ?, ?)", (digest, number, message, seal))
         return message
 
     def _keyed(self, *parts: str | bytes) -> bytes:
@@ -207,25 +209,17 @@ class Memory:
 
     def _unsealed(self, digest: bytes, number: int, message: bytes, seal: bytes) -> bytes:
         if not hmac.compare_digest(seal, self._seal(digest, number, message)):
-            raise _fault(self.path, "SQLITE_CORRUPT")
+            raise self._store.damaged
         return message
 
     def _check(self) -> bytes:
         """The secret of a whole, sound memory of this question; all else is refused."""
-        with _told(self.path):
-            application, version = (_value(self._db, f"PRAGMA {name}") for name in ("application_id", "user_version"))
-            if application != _APPLICATION or version != _VERSION:
-                raise _fault(self.path, "SQLITE_NOTADB")
-            for setting in ("trusted_schema = OFF", "journal_mode = WAL", "synchronous = FULL"):
-                self._db.execute(f"PRAGMA {setting}").close()
-            schema = {sql for (sql,) in self._db.execute("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL")}
-            if schema != set(_SCHEMA) or _value(self._db, "PRAGMA quick_check(1)") != "ok":
-                raise _fault(self.path, "SQLITE_CORRUPT")
-            rows = self._db.execute("SELECT question, secret, seal FROM device").fetchall()
+        with self._store.told():
+            rows = self._store.db.execute("SELECT question, secret, seal FROM device").fetchall()
         if [tuple(map(type, row)) for row in rows] != [(str, bytes, bytes)] or not hmac.compare_digest(
             _seal_of(*rows[0][:2]), rows[0][2]
         ):
-            raise _fault(self.path, "SQLITE_CORRUPT")
+            raise self._store.damaged
         if rows[0][0] != self.question:
             raise ConfigurationError(
                 f"{self.path} is the memory of another question", instead="Name a file for each question."
@@ -243,62 +237,7 @@ def _seal_of(question: str, secret: bytes) -> bytes:
     return hashlib.sha256(b"tip memory v1" + _prf(secret, "seal", question)).digest()
 
 
-def _make(path: Path, question: str) -> None:
-    """Make a memory: whole beside its place, for its owner's eyes, then linked unless somebody was faster."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}")
+def _fill(db: sqlite3.Connection, question: str) -> None:
+    """A new memory's first row: its question and a fresh secret."""
     secret = SYSTEM.stream("memory").words(_ONE_DEVICE, _SECRET // 8).tobytes()
-    try:
-        beside.unlink(missing_ok=True)
-        os.close(os.open(beside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-        with _told(path), closing(sqlite3.connect(beside, isolation_level=None)) as db:
-            db.execute("PRAGMA synchronous = FULL")
-            for statement in (f"PRAGMA application_id = {_APPLICATION}", f"PRAGMA user_version = {_VERSION}", *_SCHEMA):
-                db.execute(statement)
-            db.execute("INSERT INTO device VALUES (1, ?, ?, ?)", (question, secret, _seal_of(question, secret)))
-            db.execute("PRAGMA journal_mode = WAL").close()
-        with suppress(FileExistsError):
-            path.hardlink_to(beside)
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-    except OSError as error:
-        raise ConfigurationError(f"{path} cannot be made: {(error.strerror or str(error)).lower()}") from error
-    finally:
-        beside.unlink(missing_ok=True)
-
-
-@contextmanager
-def _writing(db: sqlite3.Connection, path: Path) -> Iterator[None]:
-    """One transaction that holds the write lock from its beginning."""
-    with _told(path):
-        db.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-            db.execute("COMMIT")
-        except BaseException:
-            if db.in_transaction:
-                db.execute("ROLLBACK")
-            raise
-
-
-def _value(db: sqlite3.Connection, query: str) -> Any:  # noqa: ANN401 - whatever SQLite answers
-    return db.execute(query).fetchone()[0]
-
-
-@contextmanager
-def _told(path: Path) -> Iterator[None]:
-    """SQLite's errors as ours, with what would do."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        name = getattr(error, "sqlite_errorname", "")
-        raise _fault(path, next((known for known in _FAULTS if name.startswith(known)), ""), str(error)) from error
-    except UnicodeDecodeError as error:  # SQLite quotes what it cannot read, and that need not be text
-        raise _fault(path, "SQLITE_CORRUPT") from error
-
-
-def _fault(path: Path, name: str, why: str = "") -> ConfigurationError:
-    what, instead = _FAULTS.get(name, ("cannot be used", "Nothing was sent."))
-    return ConfigurationError(f"{path} {what}", why=why, instead=instead)
+    db.execute("INSERT INTO device VALUES (1, ?, ?, ?)", (question, secret, _seal_of(question, secret)))

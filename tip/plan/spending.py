@@ -24,7 +24,7 @@ from tip.data.settings import PARTITION, ROW
 from tip.errors import BudgetExhausted, ProtocolMisuse
 from tip.explain.words import rounded_up
 from tip.ledger import Entry, Ledger, Owner, Spent
-from tip.privacy.guarantees import Assumption, Guarantee, Status
+from tip.privacy.guarantees import Assumption, Guarantee, Status, rank
 from tip.privacy.integer import epsilon_of_rho, rho_for
 
 if TYPE_CHECKING:
@@ -108,7 +108,9 @@ def identities(plan: Plan, population: Population) -> tuple[str, ...]:
 
 def entry(plan: Plan, settled: Settled, name: str) -> Entry:
     """The run's line in the ledger: what one participation costs against the first requirement's coalition."""
-    return Entry(name, _rho(settled) / settled.charged_rounds, plan.simulation.seed if plan.simulation else None)
+    seed = plan.simulation.seed if plan.simulation else None
+    idealized = settled.required[0].status is Status.IDEALIZED
+    return Entry(name, _rho(settled) / settled.charged_rounds, seed, idealized=idealized)
 
 
 def limit(plan: Plan) -> Fraction:
@@ -139,13 +141,14 @@ def over_runs(settled: Settled, spent: Spent, participations: NDArray[np.int64])
     first = settled.required[0]
     after = spent.after(participations, _rho(settled) / settled.charged_rounds)
     total = after.of(after.most)
+    earlier = Status.SIMULATED if spent.seeds else Status.IDEALIZED if spent.idealized else Status.PROVEN
     said = (*first.assumptions, _LEDGER)
     return replace(
         first,
         epsilon=epsilon_of_rho(total, first.delta.conversion),
         rho=total,
         scope=_SCOPE,
-        status=Status.SIMULATED if spent.seeds else first.status,
+        status=max(first.status, earlier, key=rank),
         assumptions=(_SEEDED, *said) if spent.seeds and first.status is not Status.SIMULATED else said,
     )
 

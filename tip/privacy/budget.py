@@ -1,9 +1,10 @@
 """Budgets: filters that stop in time, and a ledger that charges once.
 
 A filter lets a sequence of releases go on while the sum of their charges stays within the limit,
-even if each release is chosen after seeing the earlier ones (proof: docs/privacy.md, step 7). It
-holds for rho (zCDP, integer noise) and for mu squared (Gaussian); privacy loss distributions have
-none. Sums are exact fractions. Charges are functions of public parameters only (law 13).
+even if each release is chosen after seeing the earlier ones. It holds for rho (zCDP, integer noise;
+proof: docs/privacy.md, step 7) and for mu squared (real-arithmetic Gaussians; proof: docs/budget.md);
+privacy loss distributions have none. Sums are exact fractions. Charges are functions of public
+parameters and of earlier releases only (law 13).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from tip.currency import shown
 from tip.errors import BudgetExhausted, ConfigurationError
 from tip.privacy.checks import positive, rational
 
@@ -50,7 +52,11 @@ class RhoFilter:
 
 @dataclass(frozen=True, slots=True)
 class MuFilter:
-    """Releases that are mu-GDP given the past, with squares adding up to at most limit^2, are limit-GDP."""
+    """Gaussian releases of loss mu given the past, with squares adding up to at most limit^2, are limit-GDP.
+
+    Proven for real-arithmetic Gaussian noise that is independent of the past (docs/budget.md): idealized. For any other
+    kind of mu-GDP release it is published (Smith and Thakurta 2022). `in_rho` holds for both.
+    """
 
     limit: float
     spent_squared: Fraction = Fraction(0)
@@ -68,13 +74,21 @@ class MuFilter:
 
     def charge(self, mu: float) -> MuFilter:
         """The filter after this charge; raises `BudgetExhausted`, and charges nothing, if it does not fit."""
-        square = Fraction(positive("a charge", mu)) ** 2
+        return self.charge_squared(Fraction(positive("a charge", mu)) ** 2)
+
+    def charge_squared(self, square: Fraction) -> MuFilter:
+        """The filter after a charge of this mu^2, such as an upper bound of a flow's loss."""
+        rational("a charge", square)
         if square > self.left_squared:
             raise BudgetExhausted(
-                f"mu {mu:.6g} is asked for and mu^2 {float(self.left_squared):.6g} of {self.limit:.6g}^2 is left; "
+                f"mu^2 {shown(square)} is asked for and mu^2 {shown(self.left_squared)} of {self.limit:.6g}^2 is left; "
                 "nothing was released"
             )
         return replace(self, spent_squared=self.spent_squared + square)
+
+    def in_rho(self) -> RhoFilter:
+        """The same budget in rho: mu-GDP implies (mu^2 / 2)-zCDP (docs/budget.md). There is no way back."""
+        return RhoFilter(Fraction(self.limit) ** 2 / 2, self.spent_squared / 2)
 
 
 @dataclass(frozen=True, slots=True)
