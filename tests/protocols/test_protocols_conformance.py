@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tip.errors import ConfigurationError
 from tip.flow.model import Choice, Fact, Sampling
@@ -148,6 +150,28 @@ def test_values_agree_in_the_ring_and_beyond_its_ends(protocol: ModuleType, bits
     assert discrepancies(protocol, flow_of(protocol, bits, 1), [outcome.transcript], recorded) == ()
 
 
+@settings(max_examples=30, deadline=None)
+@given(
+    protocol=st.sampled_from(SUMS),
+    silent=st.sets(st.integers(0, AGENTS - 1)),
+    copies=st.integers(1, 3),
+    order=st.integers(0, 99),
+    place=st.tuples(st.integers(0, ROUNDS - 1), st.integers(0, AGENTS - 1), st.integers(0, DIMENSION - 1)),
+    symbol=st.sampled_from(["update", "share"]),
+)
+def test_one_number_that_differs_is_seen_whatever_the_network_does(
+    protocol: ModuleType, silent: set[int], copies: int, order: int, place: tuple[int, int, int], symbol: str
+) -> None:
+    """Of an agent that sent something, that is; what a silent one holds is seen by nobody."""
+    network = Network(silent=frozenset(map(A, silent)), copies=copies, order=Entropy.seeded(order))
+    values, other = drawn(), drawn()
+    assert found(protocol, values, network) == ()
+    other[symbol][place] += 1
+    wrong = caught(found(protocol, other, network, sent=values))
+    assert bool(wrong) == (place[1] not in silent)
+    assert {trouble for trouble, _, _ in wrong} <= {Trouble.VALUE}
+
+
 def test_a_deviating_agent_is_recorded_with_its_effective_input() -> None:
     """Law 19. With its own word instead of its effective input the sum does not agree either."""
     values, other = drawn(), drawn()
@@ -241,11 +265,11 @@ def test_a_second_sum_that_is_released_is_caught() -> None:
     outcome = play(clear, values, 0)
     assert outcome.total is not None
     without = outcome.total - (values["update"] + values["share"])[0, 5].astype(np.uint64).astype(np.uint32)
-    for given, wrong in (
+    for vectors, wrong in (
         ((outcome.total, outcome.total), set()),
         ((outcome.total, without), {(Trouble.VALUE, "everybody", "released")}),
     ):
-        recorded = Recorded(values, present, {Round(10): given})
+        recorded = Recorded(values, present, {Round(10): vectors})
         assert caught(discrepancies(clear, flow_of(clear), [outcome.transcript], recorded)) == wrong
     given_up = Recorded(values, {Round(10): ()}, {Round(10): (outcome.total,)})
     assert caught(discrepancies(clear, flow_of(clear), [], given_up)) == {(Trouble.FEWER, "everybody", "released")}
