@@ -93,7 +93,7 @@ def test_a_run_tells_its_figures_and_its_promise(runner: CliRunner, small: list[
     assert result.exit_code == 0, result.stderr
     words = " ".join(result.stdout.split())
     assert "evaluation only, outside the guarantee" in words
-    assert words.index("ideal-sum") < words.index("Against the coordinator")
+    assert words.index("nothing enforces this") < words.index("Against the coordinator")
     assert "central baseline without privacy" in words
     assert str(tmp_path / "runs" / "diabetes-survey" / "report.html") in result.stdout
     assert "round 2/2" in result.stderr
@@ -302,7 +302,7 @@ def test_each_requirement_is_worded(runner: CliRunner, tmp_path: Path) -> None:
     for command in (["explain", str(plan)], ["run", str(plan), "-q", "-c", "rounds=2", "--out", str(tmp_path)]):
         words = " ".join(runner.invoke(app, command).stdout.split())
         assert words.index("Also required") < words.index("Against anybody who sees all that is published")
-        assert words.count("Assumed (own-count)") == 1
+        assert words.count("counts the rounds that it takes part in and stops at the limit") == 1
     assert json.loads(runner.invoke(app, ["explain", str(plan), "--json"]).stdout)["run"]["required"] == 2
 
 

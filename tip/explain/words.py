@@ -1,6 +1,6 @@
 """A guarantee in sentences, each tied to the curve that it words.
 
-Rules (docs/laws.md, law 22):
+Rules (docs/laws.md, law 22; the mathematics behind each sentence: docs/explain.md):
 
 1. Preferred are *trade-off sentences*: an observer who accepts a stated share of false alarms is
    right in at most so many cases. The figure is `Guarantee.hit_rate`, rounded up.
@@ -11,6 +11,10 @@ Rules (docs/laws.md, law 22):
 3. Assumptions that nothing enforces come first, and what has no proof has no figure.
 4. Each printed figure is rounded so that the sentence stays true: probabilities upward.
 
+Three audiences: *participants* read counts, no symbol and no term of the trade; *engineers* read the
+figures; *reviewers* read all of that, what it means exactly, and the proof. The sentences themselves
+stand in one table for each language (`tip.explain.tongue`); this file decides which of them are said.
+
 Figures for participants are counted out of 100 (or 1,000): people compare those rightly more
 often than probabilities and epsilons (Nanayakkara et al. 2023, arXiv 2303.00738).
 """
@@ -18,206 +22,266 @@ often than probabilities and epsilons (Nanayakkara et al. 2023, arXiv 2303.00738
 from __future__ import annotations
 
 import math
-from decimal import ROUND_CEILING, Decimal
-from typing import TYPE_CHECKING, Final, Literal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
-from tip.privacy.coalitions import COORDINATOR, NETWORK, Chosen
-from tip.privacy.guarantees import Kind, Neighboring, Security, Status, Unit
+from tip.explain import proofs
+from tip.explain.figures import out_of, rounded_up
+from tip.explain.premises import premise
+from tip.explain.scopes import scope_in_words
+from tip.explain.sights import not_protected
+from tip.explain.tongue import AUDIENCES, LANGUAGES, Audience, Language, Tongue
+from tip.explain.tongues import check_audience, tongue_of
+from tip.privacy.guarantees import Kind, Security
+from tip.privacy.rounding import up
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from fractions import Fraction
 
+    from tip.flow.derivation import Derivation
     from tip.privacy.coalitions import Coalition
-    from tip.privacy.guarantees import Assumption, Guarantee
+    from tip.privacy.guarantees import Guarantee
 
-Audience = Literal["participant", "engineer"]
+__all__ = [
+    "AUDIENCES",
+    "FALSE_ALARMS",
+    "LANGUAGES",
+    "UNENFORCED",
+    "Audience",
+    "Language",
+    "Told",
+    "beyond_words",
+    "coalition_in_words",
+    "in_turn",
+    "in_words",
+    "out_of",
+    "rounded_up",
+    "status_in_words",
+    "tell",
+]
 
 FALSE_ALARMS: Final = 0.01  # the share at which participants read a hit rate
 _ENGINEER_FALSE_ALARMS: Final = (0.01, 0.1)
 UNENFORCED: Final = "ideal-sum"  # the assumption that nothing in a run enforces
 ONCE: Final = "one-report"  # the assumption of what covers one report, not all that an agent ever sends
-_BASES: Final = (100, 1_000, 10_000)
+_CAVEATS: Final = ("seeded", "seeded-before")  # assumptions that say that nobody is protected
 _LARGEST_POWER: Final = 700  # of e, below which it is a float
-_SLACK: Final = 1.35  # rounding to a whole count may add so much, else a larger base is taken
-
-_UNITS: Final = {
-    Unit.AGENT: "It covers everything that you contribute, in all rounds together.",
-    Unit.RECORD: "It covers any one of your records, not all of them together.",
-}
-_ONE_REPORT: Final = "It covers one report; each further one would be charged again."
-_RELATIONS: Final = {
-    Neighboring.REPLACE_ONE: "It compares your data with any others in their place; that you take part is no secret.",
-    Neighboring.ADD_REMOVE_ONE: "It compares taking part with not taking part.",
-    Neighboring.ZERO_OUT: "It compares your data with an empty contribution in their place.",
-}
-_QUESTIONS: Final = {
-    Neighboring.REPLACE_ONE: "whether the data in your place are yours or some quite different ones",
-    Neighboring.ADD_REMOVE_ONE: "whether you took part",
-    Neighboring.ZERO_OUT: "whether you gave your data or nothing",
-}
-_TRUTHS: Final = {
-    Neighboring.REPLACE_ONE: "yours",
-    Neighboring.ADD_REMOVE_ONE: "that you did",
-    Neighboring.ZERO_OUT: "your data",
-}
-_STATUSES: Final = {
-    Status.PROVEN: "Proven.",
-    Status.IDEALIZED: "Idealized: proven for real numbers, not for the rounded numbers of a computer.",
-    Status.SIMULATED: "This is a simulation: nothing is promised in earnest, since the seed tells all its noise.",
-    Status.NOT_PROVEN: "Not proven.",
-}
-_NAMES: Final = {COORDINATOR: "the coordinator", NETWORK: "an eavesdropper on the network"}
-_DOES: Final = {COORDINATOR: ", who runs the rounds", NETWORK: ", who sees who sends when and how much"}
-_CHOSEN: Final = {
-    Chosen.BEFORE_RANDOMNESS: "chosen before cohorts are drawn",
-    Chosen.ADAPTIVE: "chosen at any time",
-}
+_BEYOND_COMPUTERS: Final = 100  # bits: 2^100 steps are more than all computers together can do
 
 
-def in_words(guarantee: Guarantee, audience: Audience = "participant") -> tuple[str, ...]:
-    """The guarantee as sentences for those who take part, or for those who build."""
-    unenforced = tuple(_assumption(a) for a in guarantee.assumptions if a.name == UNENFORCED)
-    others = tuple(_assumption(a) for a in guarantee.assumptions if a.name != UNENFORCED)
-    against = f"Against {coalition_in_words(guarantee.coalition)}."
-    if guarantee.epsilon is None:
-        return (*unenforced, against, _not_proven(guarantee), *others)
-    figures = _for_participants(guarantee) if audience == "participant" else _for_engineers(guarantee)
-    return (*unenforced, against, *figures, status_in_words(guarantee), *_security(guarantee), *others)
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A guarantee's sentences, parted by what they are about; `sentences` are all of them in their order.
+
+    `warnings`: what nothing enforces. `against`: whom. `figures`: how much, and of what. `standing`: how sure it is,
+    and what remains possible. `proof`: for reviewers. `premises`: one sentence for each further assumption.
+    `open`: what no guarantee covers.
+    """
+
+    warnings: tuple[str, ...]
+    against: tuple[str, ...]
+    figures: tuple[str, ...]
+    standing: tuple[str, ...]
+    proof: tuple[str, ...]
+    premises: tuple[str, ...]
+    open: tuple[str, ...]
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """All of them, in the order in which they are read."""
+        told = (self.warnings, self.against, self.figures, self.standing, self.proof, self.premises, self.open)
+        return tuple(sentence for part in told for sentence in part)
 
 
-def in_turn(guarantees: Iterable[Guarantee]) -> Iterator[tuple[str, ...]]:
+def in_words(
+    guarantee: Guarantee,
+    audience: Audience = "participant",
+    language: Language = "en",
+    *,
+    derivation: Derivation | None = None,
+    protocol: str = "",
+) -> tuple[str, ...]:
+    """The guarantee as sentences for those who take part, who build or who review, in English or French.
+
+    With its `derivation`, reviewers read the proof step by step, and a leak is told as one. With the `protocol`,
+    what no guarantee covers comes last.
+    """
+    return tell(guarantee, audience, language, derivation=derivation, protocol=protocol).sentences
+
+
+def tell(
+    guarantee: Guarantee,
+    audience: Audience = "participant",
+    language: Language = "en",
+    *,
+    derivation: Derivation | None = None,
+    protocol: str = "",
+) -> Told:
+    """The sentences of `in_words`, parted."""
+    check_audience(audience)
+    tongue, proven = tongue_of(language), guarantee.epsilon is not None
+    figures = _figures(guarantee, audience, tongue) if proven else _nothing(guarantee, audience, derivation, tongue)
+    standing = _standing(guarantee, audience, tongue) if proven else ()
+    reviewed = audience == "reviewer"
+    pattern = tongue.plain.open if audience == "participant" else tongue.exact.open
+    return Told(
+        warnings=_premises(guarantee, audience, tongue, enforced=False),
+        against=(tongue.who.against.format(who=coalition_in_words(guarantee.coalition, audience, language)),),
+        figures=figures,
+        standing=(*standing, *(proofs.meaning(guarantee, tongue) if reviewed else ())),
+        proof=proofs.steps(derivation, tongue) if reviewed and derivation is not None else (),
+        premises=_premises(guarantee, audience, tongue, enforced=True),
+        open=tuple(pattern.format(sentence=_lower(s)) for s in (not_protected(protocol, language) if protocol else ())),
+    )
+
+
+def in_turn(guarantees: Iterable[Guarantee], language: Language = "en") -> Iterator[tuple[str, ...]]:
     """Several guarantees, each in words for participants; an assumption that was read already is not read again.
 
     What nothing enforces is said each time.
     """
     said: set[str] = set()
     for guarantee in guarantees:
-        words = in_words(guarantee)
-        known = {_assumption(a) for a in guarantee.assumptions if a.name != UNENFORCED}
-        yield tuple(sentence for sentence in words if sentence not in said)
-        said |= known
+        told = tell(guarantee, "participant", language)
+        yield tuple(sentence for sentence in told.sentences if sentence not in said)
+        said.update(told.premises)
 
 
-def beyond_words(guarantee: Guarantee) -> tuple[str, ...]:
+def beyond_words(guarantee: Guarantee, language: Language = "en") -> tuple[str, ...]:
     """What engineers read and participants do not."""
-    said = in_words(guarantee)
-    return tuple(sentence for sentence in in_words(guarantee, "engineer") if sentence not in said)
+    said = in_words(guarantee, "participant", language)
+    return tuple(sentence for sentence in in_words(guarantee, "engineer", language) if sentence not in said)
 
 
-def coalition_in_words(coalition: Coalition) -> str:
+def coalition_in_words(coalition: Coalition, audience: Audience = "engineer", language: Language = "en") -> str:
     """Who they are, without a full stop: `the coordinator and any 10 % of the enrolled agents, ...`."""
-    named = [_NAMES.get(party, party) for party in sorted(coalition.parties)]
-    agents = f"any {_share(coalition.fraction)} of the enrolled agents ({_CHOSEN[coalition.chosen]})"
-    members = [*named, agents] if coalition.fraction else named
+    who = tongue_of(language).who
+    named = [who.parties.get(party, party) for party in sorted(coalition.parties)]
+    share = who.people if audience == "participant" else who.agents
+    members = [*named, share(coalition.fraction, who.chosen[coalition.chosen])] if coalition.fraction else named
     if not members:
-        return "anybody who sees all that is published"
+        return who.world
     if members == named and len(named) == 1:
-        return f"{members[0]}{_DOES.get(min(coalition.parties), '')}"
-    return f"{' and '.join(members)}, who pool all that they see"
+        return f"{members[0]}{who.does.get(min(coalition.parties), '')}"
+    return f"{who.joined(members)}{who.pooled}"
 
 
-def status_in_words(guarantee: Guarantee) -> str:
+def status_in_words(guarantee: Guarantee, audience: Audience = "participant", language: Language = "en") -> str:
     """What the guarantee's status means, as one or two sentences."""
-    return _STATUSES[guarantee.status]
+    tongue = tongue_of(language)
+    return (tongue.plain if audience == "participant" else tongue.exact).statuses[guarantee.status]
 
 
-def out_of(probability: float) -> tuple[int, int]:
-    """A probability as a count out of 100, 1,000 or 10,000, rounded up: 0.027 is (3, 100).
-
-    The base grows until rounding up adds at most about a third (or no larger base is left).
-    """
-    exact = Decimal(repr(min(max(float(probability), 0.0), 1.0)))
-    for base in _BASES:
-        count = int((exact * base).to_integral_value(ROUND_CEILING))
-        if count <= exact * base * Decimal(_SLACK):
-            break
-    return count, base
+# -- how much -------------------------------------------------------------------------------------
 
 
-def rounded_up(value: float, digits: int = 3) -> str:
-    """A figure with so many digits, never less than the number as Python writes it; `not bounded` for infinity."""
-    if not math.isfinite(value):
-        return "not bounded"
-    if value == 0:
-        return "0"
-    exact = Decimal(repr(float(value)))
-    up = exact.quantize(Decimal(1).scaleb(exact.adjusted() - digits + 1), rounding=ROUND_CEILING)
-    return f"{up.normalize():e}".replace("e-0", "e-") if exact.adjusted() < -3 else f"{up.normalize():f}"
-
-
-def _for_participants(guarantee: Guarantee) -> tuple[str, ...]:
+def _figures(guarantee: Guarantee, audience: Audience, tongue: Tongue) -> tuple[str, ...]:
+    scope = scope_in_words(guarantee.scope, audience, tongue)
+    if audience != "participant":
+        return (*_for_engineers(guarantee, tongue), tongue.exact.scope.format(scope=scope))
+    plain = tongue.plain
     return (
-        _trade_off(guarantee, FALSE_ALARMS),
-        _ONE_REPORT if any(a.name == ONCE for a in guarantee.assumptions) else _UNITS[guarantee.unit],
-        _RELATIONS[guarantee.neighboring],
-        f"What is covered: {guarantee.scope}.",
+        _trade_off(guarantee, tongue),
+        plain.one_report if any(a.name == ONCE for a in guarantee.assumptions) else plain.units[guarantee.unit],
+        plain.relations[guarantee.neighboring],
+        plain.scope.format(scope=scope),
     )
 
 
-def _for_engineers(guarantee: Guarantee) -> tuple[str, ...]:
-    figures = f"epsilon = {rounded_up(guarantee.epsilon or 0.0)}, delta = {rounded_up(guarantee.delta.total)}"
+def _trade_off(guarantee: Guarantee, tongue: Tongue) -> str:
+    plain, relation = tongue.plain, guarantee.neighboring
     if guarantee.kind is Kind.METRIC:
-        return (
-            f"{figures} for each unit of {guarantee.distance}; unit {guarantee.unit}.",
-            f"Scope: {guarantee.scope}.",
-        )
-    rates = (f"{rounded_up(guarantee.hit_rate(rate))} at {rate:g}" for rate in _ENGINEER_FALSE_ALARMS)
-    return (
-        f"{figures} ({guarantee.kind}; unit {guarantee.unit}; {guarantee.neighboring}; {guarantee.coalition.text}).",
-        f"Hit rate of the best test at a false-alarm rate: at most {', '.join(rates)}.",
-        _odds(guarantee),
-        f"Scope: {guarantee.scope}.",
-    )
-
-
-def _trade_off(guarantee: Guarantee, false_alarms: float) -> str:
-    if guarantee.kind is Kind.METRIC:
-        return f"How well they can tell two answers apart grows with how far these lie apart ({guarantee.distance})."
-    hits, base = out_of(guarantee.hit_rate(false_alarms))
-    question = _QUESTIONS[guarantee.neighboring]
+        distance = plain.distances.get(guarantee.distance, tongue.quoted(guarantee.distance))
+        return plain.metric.format(distance=distance)
+    hits, base = out_of(guarantee.hit_rate(FALSE_ALARMS))
     if hits >= base:
-        return f"It does not limit how surely they can tell {question}."
-    alarms = round(false_alarms * base)
-    return (
-        f"Suppose they want to tell {question}. If they accept {alarms:,} false "
-        f"{'alarm' if alarms == 1 else 'alarms'} out of {base:,}, they notice {_TRUTHS[guarantee.neighboring]} "
-        f"in at most {hits:,} cases out of {base:,} (blind guessing: {alarms:,})."
+        return plain.no_limit.format(question=plain.yours[relation])
+    return plain.trade_off(round(FALSE_ALARMS * base), hits, base, plain.questions[relation], plain.truths[relation])
+
+
+def _for_engineers(guarantee: Guarantee, tongue: Tongue) -> tuple[str, ...]:
+    exact, figure, delta = tongue.exact, tongue.figure, guarantee.delta
+    metric = guarantee.kind is Kind.METRIC
+    first = (exact.metric_figures if metric else exact.figures).format(
+        epsilon=figure(guarantee.epsilon or 0.0),
+        delta=figure(delta.total),
+        kind=exact.kinds[guarantee.kind],
+        unit=exact.units[guarantee.unit],
+        neighboring=exact.relations[guarantee.neighboring],
+        coalition=guarantee.coalition.text,
+        distance=guarantee.distance,
     )
+    ledger = exact.ledger.format(
+        conversion=figure(delta.conversion), failures=figure(delta.failures), distances=figure(delta.distances)
+    )
+    told = (first, *([ledger] if delta.total else []), *_curves(guarantee, tongue))
+    if metric:
+        return told
+    rates = (
+        exact.at.format(bound=figure(guarantee.hit_rate(rate)), where=tongue.written(f"{rate:g}"))
+        for rate in _ENGINEER_FALSE_ALARMS
+    )
+    return (*told, exact.rates.format(rates=tongue.comma.join(rates)), _odds(guarantee, tongue))
 
 
-def _odds(guarantee: Guarantee) -> str:
-    epsilon = guarantee.epsilon or 0.0
+def _curves(guarantee: Guarantee, tongue: Tongue) -> tuple[str, ...]:
+    known = {"mu": guarantee.mu, "rho": None if guarantee.rho is None else up(guarantee.rho)}
+    curves = tongue.exact.curves
+    return tuple(curves[n].format(value=tongue.figure(value)) for n, value in known.items() if value is not None)
+
+
+def _odds(guarantee: Guarantee, tongue: Tongue) -> str:
+    exact, epsilon = tongue.exact, guarantee.epsilon or 0.0
     if guarantee.kind is Kind.PURE and not guarantee.delta.total:
-        return f"No observation raises the odds of one alternative by more than e^{rounded_up(epsilon)}."
+        return exact.pure_odds.format(epsilon=tongue.figure(epsilon))
     curve_known = epsilon > 0 and (guarantee.rho is not None or guarantee.mu is not None)
     beyond = float(rounded_up(epsilon if curve_known else epsilon + 1))
-    tail = rounded_up(guarantee.loss_tail(beyond))
-    factor = f"e^{beyond:g}" + (f" = {rounded_up(math.exp(beyond))}" if beyond < _LARGEST_POWER else "")
-    return (
-        f"The odds of one alternative rise by more than {factor} with probability at most {tail} "
-        "(tail of the privacy loss)."
+    factor = f"e^{tongue.written(f'{beyond:g}')}"
+    factor += f" = {tongue.figure(math.exp(beyond))}" if beyond < _LARGEST_POWER else ""
+    return exact.odds.format(factor=factor, tail=tongue.figure(guarantee.loss_tail(beyond)))
+
+
+def _nothing(
+    guarantee: Guarantee, audience: Audience, derivation: Derivation | None, tongue: Tongue
+) -> tuple[str, ...]:
+    """Where nothing is proven: that, or that all is known to leak."""
+    leaks = proofs.leaks(derivation, tongue) if derivation is not None else ()
+    if audience == "participant":
+        return (tongue.plain.leak if leaks else tongue.plain.not_proven,)
+    return (*leaks, tongue.exact.not_proven.format(missing=guarantee.missing.rstrip(".")))
+
+
+# -- how sure -------------------------------------------------------------------------------------
+
+
+def _standing(guarantee: Guarantee, audience: Audience, tongue: Tongue) -> tuple[str, ...]:
+    plain = audience == "participant"
+    status = (tongue.plain if plain else tongue.exact).statuses[guarantee.status]
+    bits = guarantee.security_bits
+    if guarantee.security is Security.STATISTICAL:
+        security: tuple[str, ...] = ()
+    elif plain:
+        strong = bits is not None and bits >= _BEYOND_COMPUTERS
+        security = (tongue.plain.strong_cryptography if strong else tongue.plain.weak_cryptography,)
+    else:
+        security = (tongue.exact.cryptography.format(work=tongue.exact.work.format(bits=bits) if bits else ""),)
+    return (status, *security, *([tongue.plain.remains] if plain else []))
+
+
+def _premises(guarantee: Guarantee, audience: Audience, tongue: Tongue, *, enforced: bool) -> tuple[str, ...]:
+    """What is assumed: what something in a run enforces or people answer for, or what nothing enforces."""
+    assumed = (a for a in guarantee.assumptions if (a.name != UNENFORCED) == enforced)
+    return tuple(
+        _pattern(a.name, audience, tongue).format(name=a.name, sentence=premise(a, audience, tongue)) for a in assumed
     )
 
 
-def _assumption(assumption: Assumption) -> str:
-    return f"Assumed ({assumption.name}): {assumption.sentence.rstrip('.')}."
+def _pattern(name: str, audience: Audience, tongue: Tongue) -> str:
+    plain = tongue.plain
+    if audience != "participant":
+        return tongue.exact.assumed
+    return plain.unenforced if name == UNENFORCED else plain.caveat if name in _CAVEATS else plain.relies
 
 
-def _not_proven(guarantee: Guarantee) -> str:
-    return f"Nothing is promised here: not proven. What is missing: {guarantee.missing.rstrip('.')}."
-
-
-def _security(guarantee: Guarantee) -> tuple[str, ...]:
-    if guarantee.security is Security.STATISTICAL:
-        return ()
-    work = f" (that takes about 2^{guarantee.security_bits} steps)" if guarantee.security_bits else ""
-    return (f"It holds against all who cannot break the cryptography in use{work}.",)
-
-
-def _share(fraction: Fraction) -> str:
-    """`10 %`; what is no short decimal number stands as a count, `1 out of 3`."""
-    percent = 100 * fraction
-    if (percent * 100).denominator == 1:
-        return f"{Decimal(percent.numerator) / Decimal(percent.denominator):f} %"
-    return f"{fraction.numerator:,} out of {fraction.denominator:,}"
+def _lower(sentence: str) -> str:
+    return sentence[:1].lower() + sentence[1:]

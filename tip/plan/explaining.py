@@ -16,7 +16,7 @@ from tip.plan.spending import with_ledger
 from tip.privacy.guarantees import Guarantee
 
 if TYPE_CHECKING:
-    from tip.explain.words import Audience
+    from tip.explain.words import Audience, Language
     from tip.plan.either import AnyPlan
     from tip.plan.guarantee import Settled
     from tip.plan.posing import Posed
@@ -145,18 +145,22 @@ def guarantees(plan: AnyPlan) -> tuple[Guarantee, ...]:
     return explain_question(plan).guarantees if isinstance(plan, QuestionPlan) else explain(plan).guarantees
 
 
-def in_words(subject: AnyPlan | Guarantee, audience: Audience = "participant") -> str:
+def in_words(subject: AnyPlan | Guarantee, audience: Audience = "participant", *, language: Language = "en") -> str:
     """A plan's requirements, or one guarantee, as sentences: one a line, an empty line between guarantees.
 
-    `audience` is "participant" (hit rates as counts) or "engineer" (epsilon, delta, tails). Each figure
-    comes from the guarantee's own trade-off curve and is rounded so that the sentence stays true
-    (law 22, docs/report.md). For a plan it raises what `guarantees` raises.
+    `audience` is "participant" (hit rates as counts), "engineer" (epsilon, delta, tails) or "reviewer" (all of
+    that and what it means exactly); `language` is "en" or "fr". Each figure comes from the guarantee's own
+    trade-off curve and is rounded so that the sentence stays true (law 22, docs/explain.md). For a plan, what
+    no guarantee covers comes last, and it raises what `guarantees` raises.
     """
     if isinstance(subject, Guarantee):
-        return "\n".join(sentences(subject, audience))
+        return "\n".join(sentences(subject, audience, language))
     if isinstance(subject, QuestionPlan):
         told = explain_question(subject).stated
     else:
         settled = explain(subject).settled
         told = settled.stated or settled.observers
-    return "\n\n".join("\n".join(sentences(g, audience)) for g in told)
+    *first, last = told
+    words = [sentences(g, audience, language) for g in first]
+    words.append(sentences(last, audience, language, protocol=subject.protocol.kind))
+    return "\n\n".join("\n".join(part) for part in words)

@@ -17,13 +17,12 @@ from typing import TYPE_CHECKING, Final
 from tip.explain.sights import not_protected, sight
 from tip.explain.words import (
     FALSE_ALARMS,
-    UNENFORCED,
     beyond_words,
     coalition_in_words,
-    in_words,
     out_of,
     rounded_up,
     status_in_words,
+    tell,
 )
 from tip.privacy.guarantees import Status
 from tip.report import question
@@ -36,7 +35,7 @@ from tip.report.style import STYLE
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tip.privacy.guarantees import Assumption, Guarantee
+    from tip.privacy.guarantees import Guarantee
     from tip.report.story import Story
 
 
@@ -56,7 +55,7 @@ def page(folder: Path) -> str:
     )
     sections = _OF_A_QUESTION if told.asks else _OF_TRAINING
     footer = element("footer", "Made by tip from the files of the run folder alone. It loads nothing and runs nothing.")
-    body = element("body", _header(told), element("main", *(tell(told) for tell in sections)), footer)
+    body = element("body", _header(told), element("main", *(part(told) for part in sections)), footer)
     return "<!doctype html>\n" + element("html", head, body, lang="en") + "\n"
 
 
@@ -136,7 +135,6 @@ def _promise(told: Story) -> Markup:
     if not told.guarantees:
         return section("What is promised", "promise", element("p", "The run folder holds no guarantee."))
     first, *others = (_Parts.of(g) for g in told.asked)
-    rests = (join(element("strong", a.name), f": {a.sentence.rstrip('.')}.") for a in first.assumed)
     further = (_further(parts, first) for parts in others)
     return section(
         "What is promised",
@@ -144,7 +142,7 @@ def _promise(told: Story) -> Markup:
         *(element("div", element("p", w), class_="warning", role="note") for w in first.warnings),
         _box(first),
         _plain(*first.rest),
-        join(element("h3", "It rests on"), _plain(*rests)) if first.assumed else "",
+        join(element("h3", "It rests on"), _plain(*first.assumed)) if first.assumed else "",
         _engineers(first),
         *further,
     )
@@ -158,17 +156,15 @@ class _Parts:
     warnings: tuple[str, ...]
     main: tuple[str, ...]
     rest: tuple[str, ...]
-    assumed: tuple[Assumption, ...]
+    assumed: tuple[str, ...]
 
     @classmethod
     def of(cls, guarantee: Guarantee) -> _Parts:
         """What nothing enforces, and that a run was seeded, warn; who against and how much come next."""
-        words, status = in_words(guarantee), status_in_words(guarantee)
-        assumed = tuple(a for a in guarantee.assumptions if a.name != UNENFORCED)
-        unenforced = len(guarantee.assumptions) - len(assumed)
+        told, status = tell(guarantee), status_in_words(guarantee)
         seeded = (status,) if guarantee.status is Status.SIMULATED else ()
-        said = tuple(w for w in words[unenforced : len(words) - len(assumed)] if w not in seeded)
-        return cls(guarantee, (*words[:unenforced], *seeded), said[:2], said[2:], assumed)
+        said = tuple(w for w in (*told.against, *told.figures, *told.standing) if w not in seeded)
+        return cls(guarantee, (*told.warnings, *seeded), said[:2], said[2:], told.premises)
 
 
 def _box(parts: _Parts) -> Markup:
@@ -180,7 +176,7 @@ def _box(parts: _Parts) -> Markup:
 def _further(parts: _Parts, first: _Parts) -> Markup:
     """A further requirement: in full where it differs from the first one."""
     new = tuple(w for w in parts.rest if w not in first.rest)
-    rests = (f"{a.name}: {a.sentence.rstrip('.')}." for a in parts.assumed if a not in first.assumed)
+    rests = (sentence for sentence in parts.assumed if sentence not in first.assumed)
     warnings = (w for w in parts.warnings if w not in first.warnings)
     return join(
         element("h3", "Also required", class_="also"),

@@ -1,0 +1,58 @@
+"""How figures are written: always on the side that keeps a sentence true."""
+
+from __future__ import annotations
+
+import math
+import re
+from decimal import ROUND_CEILING, Decimal
+from typing import Final
+
+THIN: Final = "\u202f"  # between thousands and before ; ? ! in French
+BASES: Final = (100, 1_000, 10_000)
+_SLACK: Final = 1.35  # rounding to a whole count may add so much, else a larger base is taken
+_THOUSANDS: Final = re.compile(r"(?<=\d)(?=(?:\d{3})+$)")
+
+
+def out_of(probability: float) -> tuple[int, int]:
+    """A probability as a count out of 100, 1,000 or 10,000, rounded up: 0.027 is (3, 100).
+
+    The base grows until rounding up adds at most about a third (or no larger base is left).
+    """
+    exact = Decimal(repr(min(max(float(probability), 0.0), 1.0)))
+    for base in BASES:
+        count = int((exact * base).to_integral_value(ROUND_CEILING))
+        if count <= exact * base * Decimal(_SLACK):
+            break
+    return count, base
+
+
+def rounded_up(value: float, digits: int = 3) -> str:
+    """A figure with so many digits, never less than the number as Python writes it; `not bounded` for infinity."""
+    if not math.isfinite(value):
+        return "not bounded"
+    if value == 0:
+        return "0"
+    exact = Decimal(repr(float(value)))
+    up = exact.quantize(Decimal(1).scaleb(exact.adjusted() - digits + 1), rounding=ROUND_CEILING)
+    return f"{up.normalize():e}".replace("e-0", "e-") if exact.adjusted() < -3 else f"{up.normalize():f}"
+
+
+def english_count(count: int) -> str:
+    """`1,000`."""
+    return f"{count:,}"
+
+
+def french_count(count: int) -> str:
+    """`1 000`, with a narrow space that does not break."""
+    return f"{count:,}".replace(",", THIN)
+
+
+def french_figure(value: float) -> str:
+    """`rounded_up` as a French reader writes it: a decimal comma, narrow spaces between thousands."""
+    return french(rounded_up(value)) if math.isfinite(value) else "sans limite"
+
+
+def french(figure: str) -> str:
+    """A written figure with a decimal comma and narrow spaces between thousands: `1 234,5`."""
+    whole, point, rest = figure.partition(".")
+    return _THOUSANDS.sub(THIN, whole) + ("," if point else "") + rest
