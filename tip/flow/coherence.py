@@ -348,7 +348,9 @@ def _exists(flow: Flow, place: str, name: str) -> None:
     if name not in known:
         raise ConfigurationError(
             f"{place} {name!r}, who is no party and no group of this flow",
-            instead=checks.nearest(name, [*known, EVERYBODY, NOBODY]),
+            instead='write "neighbors in GRAPH" or "next in GROUP"'
+            if " in " in name
+            else checks.nearest(name, [*known, EVERYBODY, NOBODY]),
         )
 
 

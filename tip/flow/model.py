@@ -42,6 +42,7 @@ NEIGHBORS: Final = "neighbors in "  # followed by a graph: row i goes to the nei
 NEXT: Final = "next in "  # followed by a group: row i goes to member i + 1, the last one's to member 0
 MOST_AGENTS: Final = 10_000_000
 MOST_ROUNDS: Final = 1_000_000
+MOST_SEED: Final = 2**63 - 1
 
 
 # -- who ------------------------------------------------------------------------------------------
@@ -86,7 +87,7 @@ class Graph:
         checks.kind("graph.wiring", self.wiring, Wiring)
         checks.within("the picks of a graph", self.picks, 0, MOST_AGENTS)
         if self.seed is not None:
-            whole("the seed of a graph", self.seed, least=0)
+            checks.within("the seed of a graph", self.seed, 0, MOST_SEED)
         if (self.wiring is Wiring.K_OUT) != (self.picks > 0 and self.seed is not None):
             raise ConfigurationError(f"a k-out graph, and only it, has picks >= 1 and a seed: graph {self.name!r}")
         if (self.wiring is Wiring.GIVEN) != bool(self.edges):
@@ -181,7 +182,7 @@ class Choice:
     categories: int
 
     def __post_init__(self) -> None:
-        whole("categories", self.categories, least=2)
+        checks.within("the choices of a secret", self.categories, 2, MOST_AGENTS)
 
     def squared_reach(self, neighboring: Neighboring) -> Fraction:
         """Of the indicator vector: two entries change under replace-one, one under the other relations."""
