@@ -144,7 +144,7 @@ class _Formula:
         if self.kind != "exact" or value.dtype == np.object_ or not value.size:
             return value
         largest = max(int(value.max()), -int(value.min()))
-        return value.astype(np.object_) if largest * (gain * 1.001 + 1) >= _ROOM else value
+        return value.astype(np.object_) if max(largest, 1) * (gain * 1.001 + 1) >= _ROOM else value
 
     def scaled(self, value: Values, factor: Fraction) -> Values:
         """A multiple."""
@@ -155,7 +155,8 @@ class _Formula:
         if factor.denominator == 1:
             whole: Values = self.roomy(value, float(abs(factor))) * int(factor)
             return whole
-        return value.astype(np.object_) * factor
+        fractions: Values = value.astype(np.object_) * factor
+        return fractions
 
     def added(self, parts: list[Values]) -> Values:
         """A sum; a value of one round is the same in all rounds."""
@@ -254,7 +255,8 @@ def _gossip(formula: _Formula, call: Applied, value: Values) -> Values:
 
 
 def _running(value: Values, formula: _Formula) -> Values:
-    return np.cumsum(formula.roomy(value, len(value)), axis=0, dtype=None if value.dtype == np.object_ else value.dtype)
+    value = formula.roomy(value, len(value))
+    return np.cumsum(value, axis=0, dtype=value.dtype)
 
 
 def _token(formula: _Formula, call: Applied, value: Values) -> Values:
