@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     Edges = NDArray[np.int64]
 
 _AT_ONCE: Final = 1 << 22  # random words
+_BITS: Final = 24  # of a member's number in a sort key; MOST_AGENTS is below 2^24
 
 
 @lru_cache(maxsize=4)
@@ -35,7 +36,7 @@ def edges(graph: Graph, size: int) -> Edges:
             lower = np.arange(size - 1, dtype=np.int64)
             pairs = np.stack([lower, lower + 1], axis=1)
             if graph.wiring is Wiring.RING and size > 2:
-                pairs = _sorted(np.concatenate([pairs, [[0, size - 1]]]), size)
+                pairs = _sorted(np.concatenate([pairs, [[0, size - 1]]]))
         case Wiring.STAR:
             outer = np.arange(1, size, dtype=np.int64)
             pairs = np.stack([np.zeros_like(outer), outer], axis=1)
@@ -71,24 +72,32 @@ def _k_out(graph: Graph, size: int) -> Edges:
     """Each member's picks: distinct, never itself; an edge stands once, whoever picked it."""
     if graph.picks >= size:
         raise ConfigurationError(f"{graph.picks} picks among {size - 1} others", instead=f"at most {size - 1} picks")
-    own = np.arange(size, dtype=np.int64)
     draw = _by_redrawing if graph.picks**2 <= 4 * size else _by_ordering
     picked = draw(Entropy.seeded(graph.seed or 0), size, graph.picks)
-    picked += picked >= own[:, None]
-    lower, upper = np.minimum(picked, own[:, None]), np.maximum(picked, own[:, None])
-    return _sorted(np.stack([lower.ravel(), upper.ravel()], axis=1), size)
+    own = np.arange(size, dtype=np.int64)[:, None]
+    picked += picked >= own
+    keys = np.minimum(picked, own)
+    keys <<= _BITS
+    keys |= np.maximum(picked, own, out=picked)
+    return _unpacked(keys.reshape(-1))
 
 
 def _by_redrawing(entropy: Entropy, size: int, picks: int) -> Edges:
     """Rows with a repeated pick are drawn again, whole, until none repeats: uniform over rows of distinct picks."""
-    picked = np.empty((size, picks), np.int64)
     rows, attempt = np.arange(size, dtype=np.int64), 0
-    while len(rows):
-        picked[rows] = entropy.stream("k-out graph", attempt).below(size - 1, rows, picks)
-        ordered = np.sort(picked[rows], axis=1)
-        rows = rows[(ordered[:, 1:] == ordered[:, :-1]).any(axis=1)]
+    picked = fresh = entropy.stream("k-out graph", attempt).below(size - 1, rows, picks).astype(np.int64)
+    while len(rows := rows[_repeats(fresh)]):
         attempt += 1
+        fresh = entropy.stream("k-out graph", attempt).below(size - 1, rows, picks).astype(np.int64)
+        picked[rows] = fresh
     return picked
+
+
+def _repeats(picked: Edges) -> NDArray[np.bool_]:
+    """Which rows hold a number twice."""
+    ordered = np.sort(picked, axis=1)
+    repeated: NDArray[np.bool_] = (ordered[:, 1:] == ordered[:, :-1]).any(axis=1)
+    return repeated
 
 
 def _by_ordering(entropy: Entropy, size: int, picks: int) -> Edges:
@@ -102,7 +111,18 @@ def _by_ordering(entropy: Entropy, size: int, picks: int) -> Edges:
     return picked
 
 
-def _sorted(pairs: Edges, size: int) -> Edges:
-    keys = np.sort(pairs[:, 0] * size + pairs[:, 1])
-    keys = keys[np.concatenate([[True], keys[1:] != keys[:-1]])]
-    return np.stack([keys // size, keys % size], axis=1)
+def _sorted(pairs: Edges) -> Edges:
+    return _unpacked((pairs[:, 0] << _BITS) | pairs[:, 1])
+
+
+def _unpacked(keys: NDArray[np.int64]) -> Edges:
+    """The pairs that keys (lower end, upper end) stand for, sorted, each once; the keys are sorted in place."""
+    keys.sort()
+    first = np.empty(len(keys), np.bool_)
+    first[:1] = True
+    np.not_equal(keys[1:], keys[:-1], out=first[1:])
+    keys = keys[first]
+    pairs = np.empty((len(keys), 2), np.int64)
+    np.right_shift(keys, _BITS, out=pairs[:, 0])
+    np.bitwise_and(keys, (1 << _BITS) - 1, out=pairs[:, 1])
+    return pairs
