@@ -63,8 +63,9 @@ def log_up(ratio: Fraction) -> float:
 
 
 def sqrt_up(value: Fraction) -> float:
-    """An upper bound of the square root of a rational >= 0."""
-    return 0.0 if value == 0 else raised(math.sqrt(up(value)))
+    """An upper bound of the square root of a rational >= 0; the root itself, rounded up, of a square."""
+    root = Fraction(math.isqrt(value.numerator), math.isqrt(value.denominator))
+    return up(root) if root * root == value else raised(math.sqrt(up(value)))
 
 
 def on_grid_up(value: Fraction, bits: int) -> Fraction:

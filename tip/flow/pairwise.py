@@ -1,0 +1,179 @@
+"""Pairwise-canceling noise on a graph: one bound for all agents, and for all coalitions.
+
+Where each row is one agent's value plus noise of its own plus signed noise on the edges of a graph, the noise
+has the covariance s I + w L, L the Laplacian of the graph between the agents that the coalition does not hold.
+Three bounds follow, each for a unit change (docs/flow-spectral.md):
+
+- *spectral*: for all agents of a given view, from a certified second eigenvalue and the moments of each row.
+- *deletion*: for all coalitions of c agents in a given graph.
+- *random graph*: for a coalition that was fixed before a k-out graph was drawn (`random_graphs`).
+
+And always *everyone else*: an agent's own noise alone hides it, whoever knows the rest.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from tip.errors import ConfigurationError
+from tip.flow import random_graphs, spectral
+from tip.flow.connectivity import Connectivity, closed_form, connectivity
+from tip.flow.derivation import Node, Scalar
+from tip.flow.gaussian_rule import gaussian_loss
+from tip.flow.model import Law, Wiring
+from tip.flow.outcomes import Outcome, gaussian, repeated, together
+from tip.flow.seen import Seen, seen, view_node
+from tip.flow.view import blocks
+from tip.privacy.coalitions import Chosen
+from tip.privacy.rounding import lowered
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Literal
+
+    from numpy.typing import NDArray
+
+    from tip.flow.model import Graph
+    from tip.flow.promises import Terms
+
+    Agents = NDArray[np.int64]
+
+_FAILURE: Final = 2.0**-40  # of a certificate by chance, at most
+_SHARE: Final = 1e-3  # of the delta that is asked for, which a failure may take
+_CLOSED: Final[dict[Wiring, Literal["complete", "ring", "path", "star"]]] = {
+    Wiring.COMPLETE: "complete", Wiring.RING: "ring", Wiring.PATH: "path", Wiring.STAR: "star",
+}  # fmt: skip
+_LOOKED_AT: Final = 8  # agents of the largest bounds that are certified one by one
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Form:
+    """A view of this form: the least own variance and the graph; the agent of each row, the squared reach of its secret."""
+
+    noise: spectral.Pairwise
+    agent_of: Agents
+    reach: Fraction
+
+
+def form_of(block: Seen) -> Form | None:
+    """The block as noise on a graph; None if it has another form."""
+    view = block.view
+    rows = view.B.shape[0]
+    single = view.ring == 0 and block.laws == {Law.GAUSSIAN} and len(np.unique(view.secret_symbol)) == 1
+    if not single or view.A.shape != (rows, rows) or view.A.nnz != rows or not (view.A.data == 1).all():
+        return None
+    if (np.diff(view.A.indptr) != 1).any() or len(np.unique(view.A.indices)) != rows:
+        return None
+    try:
+        noise = spectral.pairwise(view.B, view.variances)
+    except ConfigurationError:
+        return None
+    agent_of = view.secret_agent[view.A.indices]
+    return Form(noise, agent_of, view.flow.secrets[int(view.secret_symbol[0])].squared_reach)
+
+
+# -- all agents of one view ------------------------------------------------------------------------
+
+
+def all_agents(found: tuple[Seen, ...], terms: Terms) -> tuple[int, Outcome] | None:
+    """The spectral bound for every agent of a flow with one such block, and an agent near it."""
+    form = form_of(found[0]) if len(found) == 1 else None
+    if form is None:
+        return None
+    block = found[0]
+    proven = connectivity(form.noise.graph, failure=_allowed(terms))
+    bound = spectral.all_agents(form.noise, connected=proven)
+    order = np.argsort(bound.bound)[::-1]
+    looked_at = form.agent_of[order[:_LOOKED_AT]].tolist()
+    outcomes = {agent: gaussian_loss(block, agent, view_node(block)) for agent in looked_at}
+    exact = {agent: o.mu_squared for agent, o in outcomes.items() if o.mu_squared is not None}
+    agent = max(exact, key=lambda a: exact[a])
+    beyond = order[len(looked_at) :]
+    rest = Fraction(float(bound.bound[beyond[0]])) * form.reach if len(beyond) else Fraction(0)
+    worst, times = max(exact[agent], rest), block.view.times
+    near = together([repeated(outcomes[agent], times)])
+    numbers: dict[str, Scalar] = {
+        "why": "spectral", "agents": len(order), "agent": agent, "mu_squared": worst * times,
+        "failure": bound.failure, "connectivity": proven.bound,
+    }  # fmt: skip
+    says = f"one bound holds for all {len(order):,} agents; agent {agent} is certified to be near it"
+    node = Node("every agent", says, numbers, (near.node,), "docs/flow-spectral.md")
+    whole = gaussian(node, worst * times)
+    return agent, Outcome(node, whole.event, "", whole.mu_squared, idealized=True, failure=bound.failure)
+
+
+# -- all coalitions --------------------------------------------------------------------------------
+
+
+def graph_bounds(
+    terms: Terms, parties: frozenset[str], count: int, fixed: Agents
+) -> Iterator[tuple[Agents, int, Outcome]]:
+    """Bounds for every coalition of `count` agents (beside the fixed ones) in a flow of one pairwise block."""
+    flow = terms.flow
+    if not count or flow.reports or len(flow.groups) != 1 or terms.agent is not None:
+        return
+    views = (seen(flow, names, parties=parties, colluders=fixed) for names in blocks(flow))
+    found = [block for block in views if block.view.A.nnz]
+    form = form_of(found[0]) if len(found) == 1 else None
+    if form is None:
+        return
+    times, size = found[0].view.times, len(form.agent_of)
+    nothing = spectral.after_deletion(size, form.noise.own, Connectivity(0.0, 0.0, ""), deleted=size - 1)
+    yield _bound(
+        fixed, "everyone else", "an agent's own noise alone hides it, whoever knows the rest", nothing, form, times
+    )
+    for why, says, connected, left in _connections(terms, form, count, fixed):
+        yield _bound(fixed, why, says, spectral.after_deletion(left, form.noise.own, connected, deleted=0), form, times)
+
+
+def _connections(terms: Terms, form: Form, count: int, fixed: Agents) -> Iterator[tuple[str, str, Connectivity, int]]:
+    """Proven second eigenvalues of what any coalition leaves of the graph, and the number of agents left."""
+    graph, weight = _one_graph(terms, form)
+    if graph is None:
+        return
+    size = len(form.agent_of)
+    left = size - count
+    if graph.wiring in _CLOSED and not fixed.size:
+        whole = closed_form(_CLOSED[graph.wiring], size, weight)
+    else:
+        whole = connectivity(form.noise.graph, failure=_allowed(terms))
+    rest = lowered(whole.bound - count * weight, whole.bound, count * weight)
+    if rest > 0:
+        says = f"taking any {count:,} agents out of the graph leaves it well connected"
+        yield "deletion", says, Connectivity(rest, whole.failure, whole.how), left
+    if graph.wiring is Wiring.K_OUT and terms.coalition.chosen is Chosen.BEFORE_RANDOMNESS and not fixed.size:
+        failure = _allowed(terms)
+        second = random_graphs.connectivity(agents=size, honest=left, picks=graph.picks, failure=failure)
+        if second > 0:
+            says = f"the graph, drawn after the {count:,} colluders were fixed, connects all others but for a stated chance"
+            yield "random graph", says, Connectivity(lowered(second * weight), failure, "matrix Chernoff bound"), left
+
+
+def _one_graph(terms: Terms, form: Form) -> tuple[Graph | None, float]:
+    """The graph behind the weights, and its one weight."""
+    weights = np.unique(form.noise.graph.weights.data)
+    if len(terms.flow.graphs) != 1 or len(weights) != 1:
+        return None, 0.0
+    return terms.flow.graphs[0], float(weights[0])
+
+
+def _bound(  # noqa: PLR0913, PLR0917 - the parts of a step
+    fixed: Agents, why: str, says: str, bound: spectral.AllBound, form: Form, times: int
+) -> tuple[Agents, int, Outcome]:  # fmt: skip
+    squared = Fraction(bound.worst) * form.reach * times
+    numbers: dict[str, Scalar] = {
+        "why": why, "own_variance": form.noise.own, "mu_squared": squared, "times": times,
+        "connectivity": bound.connectivity.bound, "failure": bound.failure, "left": len(bound.bound),
+    }  # fmt: skip
+    node = Node("every coalition", says, numbers, source="docs/flow-spectral.md")
+    outcome = gaussian(node, squared)
+    return fixed, -1, Outcome(node, outcome.event, "", squared, idealized=True, failure=bound.failure)
+
+
+def _allowed(terms: Terms) -> float:
+    """The failure probability that a certificate may have."""
+    return min(_FAILURE, terms.delta * _SHARE) if terms.delta else _FAILURE

@@ -1,0 +1,226 @@
+"""From an outcome to a `Guarantee`: epsilon at a stated delta, and what it rests on."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING, Final
+
+from tip.errors import ConfigurationError
+from tip.flow.derivation import Node, Scalar
+from tip.flow.model import Law, Wiring
+from tip.flow.outcomes import Outcome, unproven
+from tip.privacy import accountant, gaussian
+from tip.privacy.checks import probability, whole
+from tip.privacy.guarantees import Assumption, Delta, Guarantee, Kind, Neighboring, Security, Status, Unit
+from tip.privacy.rounding import log_up, sqrt_up, up
+
+if TYPE_CHECKING:
+    from tip.flow.model import Flow
+    from tip.privacy.coalitions import Coalition
+
+_BITS: Final = 128  # of security of masks and keys
+_LOOK: Final = 1e-6  # the delta at which cases are compared where the request states none
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What is asked: which flow, against whom, at which delta, about whom."""
+
+    flow: Flow
+    coalition: Coalition
+    delta: float
+    silent: int
+    known: bool
+    agent: int | None
+
+    def __post_init__(self) -> None:
+        if probability("delta", self.delta) == 1:
+            raise ConfigurationError("delta = 1 promises nothing", instead="a delta far below 1 / agents")
+        whole("silent agents", self.silent, least=0)
+        if self.agent is not None and not 0 <= self.agent < self.flow.enrolled:
+            raise ConfigurationError(f"agents are 0 to {self.flow.enrolled - 1}, not {self.agent}")
+        if len({secret.neighboring for secret in self.flow.secrets}) > 1:
+            raise ConfigurationError("the secrets of one flow share one neighboring relation", instead="two flows")
+
+    @property
+    def neighboring(self) -> Neighboring:
+        """The one relation of all secrets."""
+        return self.flow.secrets[0].neighboring if self.flow.secrets else Neighboring.REPLACE_ONE
+
+    def unproven(self, rule: str, missing: str) -> Outcome:
+        """An outcome without a number."""
+        return unproven(rule, missing)
+
+
+def loss_of(outcome: Outcome, terms: Terms) -> float:
+    """One number by which outcomes are compared, larger for worse; infinite where nothing is proven."""
+    if outcome.event is None:
+        return math.inf
+    if outcome.mu_squared is not None and not outcome.failure:
+        return up(outcome.mu_squared) if terms.delta else math.inf * bool(outcome.mu_squared)
+    epsilon = _epsilon(outcome, terms)
+    return math.inf if epsilon is None else epsilon
+
+
+def promise(
+    outcome: Outcome,
+    terms: Terms,
+    *,
+    assumptions: tuple[Assumption, ...] | None,
+    status: Status | None,
+    scope: str,
+) -> tuple[Guarantee, Node]:
+    """The guarantee, and the root of its derivation."""
+    flow = terms.flow
+    epsilon = _epsilon(outcome, terms)
+    missing = outcome.missing or ("" if epsilon is not None else _no_epsilon(outcome, terms))
+    proven = epsilon is not None and not missing
+    conversion = _conversion_delta(outcome, terms) if proven else 0.0
+    failures = outcome.failure if proven else 0.0
+    figures = _figures(outcome) if proven else {}
+    rho = outcome.rho if proven and outcome.mu_squared is None else None
+    guarantee = Guarantee(
+        epsilon=epsilon if proven else None,
+        delta=Delta(conversion=conversion, failures=failures),
+        unit=Unit.AGENT,
+        neighboring=terms.neighboring,
+        coalition=terms.coalition,
+        scope=scope or _scope(terms),
+        kind=_kind(outcome, terms),
+        security=Security.COMPUTATIONAL if outcome.masked else Security.STATISTICAL,
+        security_bits=_BITS if outcome.masked else None,
+        status=(status or (Status.IDEALIZED if outcome.idealized else Status.PROVEN)) if proven else Status.NOT_PROVEN,
+        assumptions=(assumptions if assumptions is not None else flow_assumptions(terms, outcome)) if proven else (),
+        missing=missing,
+        rho=rho,
+        mu=sqrt_up(outcome.mu_squared) if proven and outcome.mu_squared is not None else None,
+    )
+    if not proven:
+        return guarantee, Node("not proven", missing, premises=(outcome.node,))
+    return guarantee, _root(guarantee, outcome, figures, flow)
+
+
+def _root(guarantee: Guarantee, outcome: Outcome, figures: dict[str, Scalar], flow: Flow) -> Node:
+    epsilon, delta = guarantee.epsilon or 0.0, guarantee.delta
+    converted = Node(
+        "conversion",
+        f"epsilon is at most {epsilon:.9g} at delta {delta.conversion:g}",
+        {"epsilon": epsilon, "delta": delta.conversion, **figures},
+        (outcome.node,),
+        "docs/privacy.md; docs/flow-rules.md, conversion",
+    )
+    numbers: dict[str, Scalar] = {"epsilon": epsilon, "conversion": delta.conversion, "failures": delta.failures}
+    numbers |= {"distances": delta.distances, "total": delta.total}
+    says = f"in the flow {flow.name!r}, {guarantee.coalition.text} learns at most epsilon {epsilon:.9g}, delta {delta.total:g}"
+    return Node("delta ledger", says, numbers, (converted,), "law 7")
+
+
+def _figures(outcome: Outcome) -> dict[str, Scalar]:
+    """From what epsilon follows."""
+    if outcome.shuffled is not None:
+        return {"from": "shuffling"}
+    if outcome.mu_squared is not None:
+        return {"from": "mu", "mu_squared": outcome.mu_squared}
+    if outcome.ratio is not None:
+        return {"from": "ratio", "ratio": outcome.ratio}
+    if outcome.rho is not None:
+        return {"from": "rho", "rho": outcome.rho}
+    return {"from": "events"}
+
+
+def _conversion_delta(outcome: Outcome, terms: Terms) -> float:
+    """What is left of delta for the conversion; a pure guarantee needs none."""
+    if _kind(outcome, terms) is Kind.PURE:
+        return 0.0
+    if not outcome.failure:
+        return terms.delta
+    left = Fraction(terms.delta) - Fraction(outcome.failure)
+    return max(0.0, -up(-left))
+
+
+def _epsilon(outcome: Outcome, terms: Terms) -> float | None:
+    """The least proven epsilon at the delta that is left; None where there is none."""
+    if outcome.event is None:
+        return None
+    if outcome.mu_squared == 0:
+        return 0.0
+    pure = log_up(outcome.ratio) if outcome.ratio is not None and outcome.shuffled is None else None
+    delta = _conversion_delta(outcome, terms)
+    if delta <= 0 or pure is not None:
+        return pure
+    if outcome.shuffled is not None:
+        return outcome.shuffled
+    if outcome.mu_squared is not None:
+        return gaussian.epsilon_of(sqrt_up(outcome.mu_squared), delta)
+    if accountant.missing_rule(outcome.event, terms.neighboring):
+        return None
+    return accountant.epsilon(outcome.event, delta, terms.neighboring)
+
+
+def _no_epsilon(outcome: Outcome, terms: Terms) -> str:
+    if outcome.event is not None and (missing := accountant.missing_rule(outcome.event, terms.neighboring)):
+        return f"a rule for {missing}"
+    if outcome.failure >= terms.delta > 0:
+        return f"a delta above the failure probability {outcome.failure:.3g} of its certificate"
+    return "a delta above 0, which noise of this kind needs"
+
+
+def _kind(outcome: Outcome, terms: Terms) -> Kind:
+    if outcome.event is not None and outcome.ratio is not None and outcome.shuffled is None:
+        return Kind.PURE
+    if outcome.mu_squared is not None:
+        return Kind.GDP
+    del terms
+    return Kind.APPROXIMATE
+
+
+def _scope(terms: Terms) -> str:
+    names = ", ".join(part.name for part in (*terms.flow.messages,)) or ", ".join(r.name for r in terms.flow.reports)
+    about = "" if terms.agent is None else f"; about agent {terms.agent} alone"
+    return f"all messages of the flow {terms.flow.name!r} ({names}), all rounds{about}"
+
+
+def flow_assumptions(terms: Terms, outcome: Outcome) -> tuple[Assumption, ...]:
+    """What a flow's guarantee rests on, named and worded; the caller may know better."""
+    flow = terms.flow
+    said = [
+        Assumption("declared", "nobody sees more than the flow declares, and each message says what the flow says"),
+        Assumption("independent-noise", "each honest agent and party draws its noise as declared, on its own, and tells nobody"),
+        Assumption("presence", "who takes part, when and how much is sent does not depend on anybody's data"),
+    ]  # fmt: skip
+    if outcome.idealized:
+        said.insert(
+            0, Assumption("real-arithmetic", "noise and sums are real numbers, not the rounded ones of a computer")
+        )
+    if terms.known:
+        said.append(
+            Assumption("who-colludes", "those that collude are the agents named in the derivation, and no others")
+        )
+    elif terms.coalition.fraction or terms.silent:
+        count = max(int(terms.coalition.fraction * flow.enrolled), terms.silent)
+        said.append(Assumption("colluders", f"at most {count:,} of the {flow.enrolled:,} agents pool what they see or leave their noise out"))  # fmt: skip
+    if outcome.node.rule == "every coalition" and outcome.node.numbers.get("why") == "random graph":
+        said.append(
+            Assumption("graph-drawn-before", "the graph was drawn by public randomness after the coalition was fixed")
+        )
+    if any(g.wiring is Wiring.K_OUT for g in flow.graphs) and not any(a.name == "graph-drawn-before" for a in said):
+        said.append(Assumption("public-graph", "the graph is the one that its public seed yields"))
+    if flow.cohorts:
+        least = min(cohort.least for cohort in flow.cohorts)
+        said.append(Assumption("own-minimum", f"an agent sends nothing in a round that would be released with fewer than {least:,} agents"))  # fmt: skip
+        said.append(Assumption("one-sum", "a round releases one sum over one set of agents, never two whose difference could be taken"))  # fmt: skip
+    if any(secret.uses < secret.rounds for secret in flow.secrets):
+        said.append(Assumption("own-count", "each agent counts the rounds it takes part in and stops at the limit"))
+    if outcome.masked:
+        said.append(Assumption("masks-pseudorandom", "masks made from shared keys cannot be told from random ones"))
+    if outcome.shuffled is not None:
+        said.append(Assumption("shuffler-honest", "the shuffler mixes the reports, keeps nothing and tells nobody who sent which"))  # fmt: skip
+    if outcome.failure:
+        said.append(Assumption("spectral-certificate", f"a data-independent failure of probability {outcome.failure:.3g}, counted in delta"))  # fmt: skip
+    if any(noise.law is Law.DISCRETE_GAUSSIAN for noise in flow.noises):
+        said.append(
+            Assumption("aes-256", "the keystream of AES-256 under an unknown key cannot be told from random bits")
+        )
+    return tuple(said)

@@ -1,0 +1,135 @@
+"""The reasoner: from a flow and a coalition to a proven guarantee, or to what is missing.
+
+`derive` goes five steps, each a rule of docs/flow-rules.md and a node of the derivation:
+
+1. Which cases stand for every coalition of the text (`collusion`)? The sharpest cover that applies is taken, and where
+   several apply the least result.
+2. What does that coalition see of each block of messages that share no noise (`seen`)?
+3. What does each block show about one agent (`block_rules`)? Real Gaussian noise by its witnesses, whole-number noise by
+   its own rules, reports by their ratios, masks by what they leave.
+4. Which agent is worst off (`worst`)?
+5. What does all of it come to: epsilon at a stated delta (`promises`)?
+
+Nothing is made up on the way: what has no rule ends as "not proven", with the rule named.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tip.errors import ConfigurationError
+from tip.flow.coherence import coalition_names
+from tip.flow.collusion import Case, Cover, covers, named
+from tip.flow.derivation import Derivation, Node
+from tip.flow.pairwise import graph_bounds
+from tip.flow.promises import Terms, loss_of, promise
+from tip.flow.seeing import members_of
+from tip.flow.worst import worst_agent
+from tip.privacy.coalitions import Coalition
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from tip.flow.model import Flow
+    from tip.flow.outcomes import Outcome
+    from tip.privacy.guarantees import Assumption, Status
+
+    Agents = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Found:
+    """What one cover comes to: the worst case's colluders and agent, and the outcome with its step."""
+
+    colluders: Agents
+    agent: int
+    outcome: Outcome
+
+
+def derive(  # noqa: PLR0913 - the public door: each of these changes what is asked
+    flow: Flow,
+    against: str | Coalition,
+    *,
+    delta: float,
+    colluders: Sequence[int] | Agents | None = None,
+    agent: int | None = None,
+    silent: int = 0,
+    assumptions: tuple[Assumption, ...] | None = None,
+    status: Status | None = None,
+    scope: str = "",
+) -> Derivation:
+    """The guarantee of a flow against one coalition, with its proof.
+
+    `against`: a `Coalition` or its text, which may name parties of the flow, groups of one, and members as `group.i`.
+    `delta`: the whole delta that may be spent, 0 for pure guarantees. `colluders`: indices of the agents that collude,
+    where they are known (a simulation, an audit): the claim is then about them alone. `agent`: the claim is about this agent
+    alone, else about every one. `silent`: so many agents' noise counts for nobody even where fewer collude (law 4).
+    `assumptions`, `status`, `scope`: what the caller knows better than the flow; left out, they follow from it.
+
+    Raises `ConfigurationError` for requests that mean nothing. What has no rule is a derivation with status "not proven".
+    """
+    coalition = _coalition(flow, against)
+    parties, fixed = members_of(flow, coalition)
+    terms = Terms(flow, coalition, delta, silent=silent, known=colluders is not None, agent=agent)
+    candidates = list(_found(terms, parties, fixed, colluders))
+    best = min(candidates, key=lambda found: loss_of(found.outcome, terms))
+    guarantee, root = promise(best.outcome, terms, assumptions=assumptions, status=status, scope=scope)
+    return Derivation(flow, coalition, best.colluders, best.agent, guarantee, root)
+
+
+def _coalition(flow: Flow, against: str | Coalition) -> Coalition:
+    if isinstance(against, Coalition):
+        return against
+    if not isinstance(against, str):
+        raise ConfigurationError(f"a coalition is a text or a Coalition, not {against!r}")
+    return Coalition.parse(against, names=coalition_names(flow, against))
+
+
+def _found(
+    terms: Terms, parties: frozenset[str], fixed: Agents, colluders: Sequence[int] | Agents | None
+) -> Iterator[Found]:
+    """What each cover that applies comes to; never empty."""
+    flow = terms.flow
+    if colluders is not None:
+        everybody = np.union1d(fixed, np.asarray(colluders, np.int64))
+        yield _of_cover(terms, parties, named(flow, everybody))
+        return
+    count = max(int(terms.coalition.fraction * flow.enrolled), terms.silent)
+    nothing = True
+    for cover in covers(flow, count, fixed):
+        nothing = False
+        yield _of_cover(terms, parties, cover)
+    for found in graph_bounds(terms, parties, count, fixed):
+        nothing = False
+        yield Found(*found)
+    if nothing:
+        missing = f"a bound over all coalitions of {count:,} agents in a flow that tells its members apart"
+        yield Found(fixed, -1, terms.unproven("every coalition", missing))
+
+
+def _of_cover(terms: Terms, parties: frozenset[str], cover: Cover) -> Found:
+    """The worst case of a cover."""
+    results = [_of_case(terms, parties, case) for case in cover.cases]
+    worst = max(results, key=lambda found: loss_of(found.outcome, terms))
+    outcome = worst.outcome
+    step = Node(
+        "every coalition",
+        cover.says,
+        {"why": cover.why, "cases": len(cover.cases), "colluders": int(worst.colluders.size)},
+        (outcome.node,),
+        "docs/flow-rules.md, every coalition",
+    )
+    return Found(worst.colluders, worst.agent, outcome.under(step))
+
+
+def _of_case(terms: Terms, parties: frozenset[str], case: Case) -> Found:
+    protected = case.protected if terms.agent is None else (terms.agent,)
+    if terms.agent is not None and terms.agent in set(case.colluders.tolist()):
+        raise ConfigurationError(f"agent {terms.agent} colludes and is not protected")
+    agent, outcome = worst_agent(terms, parties, case.colluders, protected)
+    return Found(case.colluders, agent, outcome)

@@ -1,0 +1,172 @@
+"""What one coalition sees of one block, ready for the rules: floats, and exact numbers where they are small.
+
+Coefficients that several roundings could have touched (weights applied again and again, strategies over
+rounds) are taken from the exact view, so that a float matrix is within one rounding of the true one: the
+certificates allow for that and for no more.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+from scipy import sparse
+
+from tip.errors import ConfigurationError
+from tip.flow.derivation import Node, Scalar
+from tip.flow.exactview import ExactView
+from tip.flow.expressions import names as spoken
+from tip.flow.model import Law
+from tip.flow.seeing import Insiders
+from tip.flow.shapes import message_shape
+from tip.flow.view import Change, View, agents, change, exact_view, view
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from tip.flow.model import Flow
+
+_ROUNDED: Final = frozenset({"mix", "gossip", "apply", "root"})
+EXACT_ROWS: Final = 96  # up to which systems are solved in fractions
+EXACT_ENTRIES: Final = 40_000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Seen:
+    """A block's view with equal rows kept once; `exact` is None where it would be too large."""
+
+    view: View
+    exact: ExactView | None
+    colluders: NDArray[np.int64] = field(repr=False)
+
+    @property
+    def laws(self) -> frozenset[Law]:
+        """The laws of the noises in the view."""
+        symbols = np.unique(self.view.noise_symbol).tolist()
+        return frozenset(self.view.flow.noises[symbol].law for symbol in symbols)
+
+    @property
+    def small(self) -> bool:
+        """Whether the system is solved in fractions."""
+        rows, columns = self.view.B.shape
+        return self.exact is not None and rows <= EXACT_ROWS and rows * max(columns, 1) <= EXACT_ENTRIES
+
+    def agents(self) -> NDArray[np.int64]:
+        """The agents whose secrets the view holds."""
+        return agents(self.view)
+
+    def change(self, agent: int) -> Change:
+        """What one agent can change."""
+        return change(self.view, agent)
+
+    @property
+    def exact_variances(self) -> list[Fraction]:
+        """The variance of each noise column; only for views whose noises all have one."""
+        variances = [] if self.exact is None else [v for v in self.exact.variances if v is not None]
+        if self.exact is None or len(variances) != len(self.exact.variances):
+            raise ConfigurationError("the view is too large for fractions, or a noise has no variance")
+        return variances
+
+    def exact_columns(self, columns: NDArray[np.int64]) -> list[list[Fraction]]:
+        """Columns of A in fractions."""
+        if self.exact is None:
+            raise ConfigurationError("the view is too large for fractions")
+        return [[row.get(int(column), Fraction(0)) for row in self.exact.A] for column in columns]
+
+
+def seen(flow: Flow, messages: tuple[str, ...], *, parties: frozenset[str], colluders: NDArray[np.int64]) -> Seen:
+    """The view of a block by a coalition, without repeated rows and messages that only combine others."""
+    messages = _needed(flow, messages, Insiders(flow, parties, colluders))
+    full = view(flow, messages, parties=parties, colluders=colluders)
+    functions = frozenset[str]().union(*(flow.functions(flow.message(name)) for name in messages))
+    delicate = bool(functions & _ROUNDED)
+    exact: ExactView | None = None
+    if full.B.shape[0] and (delicate or full.B.nnz + full.A.nnz <= EXACT_ENTRIES):
+        exact = exact_view(flow, messages, parties=parties, colluders=colluders)
+        full = _with_coefficients(full, exact) if delicate else full
+    kept = _distinct(full)
+    if len(kept) < full.A.shape[0]:
+        full = _rows(full, kept)
+        exact = None if exact is None else _exact_rows(exact, kept)
+    return Seen(full, exact, colluders)
+
+
+def view_node(seen: Seen) -> Node:
+    """The step that says what the coalition sees of a block."""
+    view = seen.view
+    rows, noises = view.B.shape
+    secrets = view.A.shape[1]
+    numbers: dict[str, Scalar] = {
+        "messages": ", ".join(view.messages),
+        "rows": rows,
+        "secrets": secrets,
+        "noises": noises,
+        "times": view.times,
+        "ring": view.ring,
+    }
+    says = f"of {', '.join(view.messages)} the coalition sees {rows:,} equations in {secrets:,} secrets and {noises:,} noises"
+    return Node("view", says, numbers, source="docs/flow-rules.md, view")
+
+
+def _needed(flow: Flow, messages: tuple[str, ...], insiders: Insiders) -> tuple[str, ...]:
+    """The messages less those that are a function of others which the coalition sees in whole: post-processing."""
+    whole = {
+        message.name for message in flow.messages if len(insiders.seen(message)) == message_shape(flow, message).members
+    }
+    return tuple(name for name in messages if not set(spoken(flow.message(name).says)) <= whole)
+
+
+def _with_coefficients(full: View, exact: ExactView) -> View:
+    """The view with each coefficient the nearest float of the exact one."""
+    return replace(full, A=_nearest(exact.A, len(full.secret_symbol)), B=_nearest(exact.B, len(full.noise_symbol)))
+
+
+def _nearest(rows: tuple[dict[int, Fraction], ...], width: int) -> sparse.csr_array:
+    lengths = [len(row) for row in rows]
+    columns = [column for row in rows for column in sorted(row)]
+    entries = [float(row[column]) for row in rows for column in sorted(row)]
+    starts = np.concatenate([[0], np.cumsum(lengths)])
+    return sparse.csr_array((np.array(entries), np.array(columns, np.int64), starts), shape=(len(rows), width))
+
+
+def _distinct(full: View) -> NDArray[np.int64]:
+    """The first of each set of equal rows; only messages of which there are few rows can repeat one another."""
+    kept: dict[tuple[bytes, ...], int] = {}
+    rows = full.A.shape[0]
+    if len(np.unique(full.row_message)) < 2:
+        return np.arange(rows)
+    a, b = sparse.csr_array(full.A), sparse.csr_array(full.B)
+    a.sort_indices()
+    b.sort_indices()
+    for row in range(rows):
+        part = slice(a.indptr[row], a.indptr[row + 1]), slice(b.indptr[row], b.indptr[row + 1])
+        key = (
+            a.indices[part[0]].tobytes(), a.data[part[0]].tobytes(),
+            b.indices[part[1]].tobytes(), b.data[part[1]].tobytes(),
+        )  # fmt: skip
+        kept.setdefault(key, row)
+    return np.array(sorted(kept.values()), np.int64)
+
+
+def _rows(full: View, kept: NDArray[np.int64]) -> View:
+    return replace(
+        full,
+        A=sparse.csr_array(full.A[kept]),
+        B=sparse.csr_array(full.B[kept]),
+        row_message=full.row_message[kept],
+        row_member=full.row_member[kept],
+        row_round=full.row_round[kept],
+    )
+
+
+def _exact_rows(exact: ExactView, kept: NDArray[np.int64]) -> ExactView:
+    return replace(
+        exact,
+        A=tuple(exact.A[row] for row in kept),
+        B=tuple(exact.B[row] for row in kept),
+        row_message=exact.row_message[kept],
+        row_member=exact.row_member[kept],
+        row_round=exact.row_round[kept],
+    )

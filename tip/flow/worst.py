@@ -1,0 +1,99 @@
+"""The agent that is worst off: of all that the coalition does not hold, or one that is asked about.
+
+Agents are looked at one by one where they are few. In a large flow where each agent has one column and every row
+noise of its own, all agents are certified in batches. Where pairs of agents share canceling noise on a graph,
+one certified bound holds for all (`pairwise`). Anything else of that size is not proven.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tip.flow.block_rules import block_loss
+from tip.flow.collusion import MOST_AGENTS
+from tip.flow.derivation import Node, Scalar
+from tip.flow.outcomes import Outcome, together, unproven
+from tip.flow.pairwise import all_agents
+from tip.flow.promises import Terms, loss_of
+from tip.flow.report_rules import report_losses
+from tip.flow.seeing import Insiders
+from tip.flow.seen import Seen, seen
+from tip.flow.view import blocks
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Agents = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sees:
+    """All that one coalition sees: its blocks, and who it is."""
+
+    terms: Terms
+    insiders: Insiders
+    blocks: tuple[Seen, ...]
+
+    @classmethod
+    def of(cls, terms: Terms, parties: frozenset[str], colluders: Agents) -> Sees:
+        """The views of all blocks that hold anything unknown."""
+        views = (seen(terms.flow, names, parties=parties, colluders=colluders) for names in blocks(terms.flow))
+        kept = tuple(view for view in views if view.view.A.nnz)
+        return cls(terms, Insiders(terms.flow, parties, colluders), kept)
+
+    def about(self, agent: int) -> Outcome:
+        """Everything that is seen about one agent."""
+        parts = [block_loss(block, agent, self.terms) for block in self.blocks if agent in block.agents()]
+        reports = report_losses(self.terms, self.insiders, agent)
+        if any(part.shuffled is not None for part in reports) and len(parts) + len(reports) > 1:
+            return unproven("not proven", "a rule for shuffled reports together with other messages")
+        both = [*parts, *reports]
+        outcome = together(both)
+        shuffled = reports[0].shuffled if len(both) == 1 and reports else None
+        return outcome if shuffled is None else both[0].under(outcome.node)
+
+    def honest(self) -> Agents:
+        """All agents outside the coalition that have a secret."""
+        flow = self.terms.flow
+        owners = {secret.of for secret in flow.secrets}
+        holding = [
+            np.arange(flow.first_agent(g.name), flow.first_agent(g.name) + g.size) for g in flow.groups if g.name in owners
+        ]  # fmt: skip
+        everybody = np.concatenate(holding) if holding else np.zeros(0, np.int64)
+        return np.setdiff1d(everybody, self.insiders.colluders)
+
+
+def worst_agent(
+    terms: Terms, parties: frozenset[str], colluders: Agents, protected: tuple[int, ...] | None
+) -> tuple[int, Outcome]:
+    """The worst agent and what the coalition learns about it, with the step that says why it stands for all."""
+    sees = Sees.of(terms, parties, colluders)
+    honest = sees.honest()
+    if protected is not None:
+        why = "this agent" if terms.agent is not None else "alike"
+        says = (
+            f"the claim is about agent {protected[0]} alone"
+            if terms.agent is not None
+            else "no message tells the members of a group apart, so one of each group stands for all"
+        )
+        return _worst_of(sees, protected, why, says)
+    if not len(honest):
+        return -1, unproven("not proven", "an agent with a secret outside the coalition")
+    if len(honest) <= MOST_AGENTS:
+        says = f"all {len(honest):,} agents were looked at; this is the worst off"
+        return _worst_of(sees, tuple(honest.tolist()), "each", says)
+    found = all_agents(sees.blocks, terms) if not terms.flow.reports else None
+    if found is None:
+        missing = f"a bound for all {len(honest):,} agents of a flow of this form (ask about one agent instead)"
+        return int(honest[0]), unproven("not proven", missing)
+    return found
+
+
+def _worst_of(sees: Sees, agents: tuple[int, ...], why: str, says: str) -> tuple[int, Outcome]:
+    agent, outcome = max(((a, sees.about(a)) for a in agents), key=lambda pair: loss_of(pair[1], sees.terms))
+    numbers: dict[str, Scalar] = {"why": why, "agents": len(agents), "agent": agent}
+    node = Node("every agent", says, numbers, (outcome.node,), "docs/flow-rules.md, every agent")
+    return agent, outcome.under(node)
