@@ -12,8 +12,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tip.errors import ConfigurationError
 from tip.explain.sights import NOT_PROTECTED, not_protected, sight
-from tip.explain.words import beyond_words, coalition_in_words, in_turn, in_words, out_of, rounded_up, status_in_words
+from tip.explain.words import (
+    AUDIENCES,
+    beyond_words,
+    coalition_in_words,
+    in_turn,
+    in_words,
+    out_of,
+    rounded_up,
+    status_in_words,
+    tell,
+)
 from tip.privacy import gaussian
 from tip.privacy.coalitions import Coalition, standard_observers
 from tip.privacy.guarantees import Assumption, Delta, Guarantee, Kind, Neighboring, Security, Status, Unit
@@ -113,7 +124,7 @@ def test_delta_alone_is_not_the_tail() -> None:
 
 @pytest.mark.parametrize("guarantee", EXAMPLES)
 def test_what_law_22_forbids_is_never_said(guarantee: Guarantee) -> None:
-    for audience in ("participant", "engineer"):
+    for audience in AUDIENCES:
         words = " ".join(in_words(guarantee, audience)).lower()
         assert "except with probability" not in words
         if guarantee.kind is not Kind.PURE:
@@ -136,53 +147,64 @@ def test_pure_privacy_bounds_the_odds_themselves() -> None:
 
 def test_no_privacy_is_no_number() -> None:
     guarantee = promise(epsilon=None, status=Status.NOT_PROVEN, missing="rule for gossip")
-    for audience in ("participant", "engineer"):
+    for audience in AUDIENCES:
         words = in_words(guarantee, audience)
-        assert "Nothing is promised here: not proven. What is missing: rule for gossip." in words
         assert not [s for s in words if "epsilon" in s or "Suppose" in s]
+        missing = "Nothing is promised here: not proven. What is missing: rule for gossip."
+        assert (missing in words) == (audience != "participant")
+    assert "Nothing is promised here, because nothing is proven: act as if they could learn your data." in in_words(
+        guarantee
+    )
 
 
 def test_a_weak_guarantee_says_that_it_is_none() -> None:
     question = "whether the data in your place are yours or some quite different ones"
-    assert f"It does not limit how surely they can tell {question}." in in_words(promise(epsilon=30.0))
+    assert f"It does not limit how surely these observers can tell {question}." in in_words(promise(epsilon=30.0))
 
 
 def test_what_nothing_enforces_comes_first() -> None:
-    for audience in ("participant", "engineer"):
-        first = in_words(promise(), audience)[0]
-        assert first == f"Assumed (ideal-sum): {IDEAL.sentence}."
-        assert "Assumed (own noise): the agents outside the coalition add their noise as the plan says." in in_words(
-            promise(), audience
-        )
+    first = in_words(promise())[0]
+    assert first.startswith("Beware, nothing enforces this: whoever runs the rounds sees only totals")
+    assert f"It relies on: {OWN.sentence}" in in_words(promise())
+    for audience in ("engineer", "reviewer"):
+        words = in_words(promise(), audience)
+        assert words[0] == f"Assumed (ideal-sum): {IDEAL.sentence}."
+        assert words[-1] == f"Assumed (own noise): {OWN.sentence}"
 
 
 @pytest.mark.parametrize(
     ("status", "word"),
     [
         (Status.PROVEN, "Proven"),
-        (Status.IDEALIZED, "real numbers"),
+        (Status.IDEALIZED, "exact numbers"),
         (Status.SIMULATED, "nothing is promised in earnest"),
     ],
 )
 def test_the_status_is_told(status: Status, word: str) -> None:
     guarantee = promise(status=status)
     assert word in status_in_words(guarantee)
-    assert status_in_words(guarantee) in in_words(guarantee)
+    for audience in AUDIENCES:
+        assert status_in_words(guarantee, audience) in in_words(guarantee, audience)
 
 
 @pytest.mark.parametrize("unit", Unit)
 @pytest.mark.parametrize("relation", Neighboring)
 def test_each_unit_and_relation_has_words(unit: Unit, relation: Neighboring) -> None:
-    assert len(in_words(promise(unit=unit, neighboring=relation))) == 8
+    assert len(in_words(promise(unit=unit, neighboring=relation))) == 9
 
 
 def test_security_and_distance_are_told() -> None:
     computational = promise(security=Security.COMPUTATIONAL, security_bits=128)
     assert "It holds against all who cannot break the cryptography in use (that takes about 2^128 steps)." in in_words(
-        computational
+        computational, "engineer"
     )
+    assert "beyond all computers of today" in " ".join(in_words(computational))
+    weak = promise(security=Security.COMPUTATIONAL, security_bits=60)
+    assert "It holds only against those who cannot break the encryption in use." in in_words(weak)
     metric = promise(kind=Kind.METRIC, distance="kilometers", delta=Delta(0.0))
     assert "kilometers" in " ".join(in_words(metric))
+    streets = promise(kind=Kind.METRIC, distance="meters (manhattan)", delta=Delta(0.0))
+    assert "in meters, along the streets of a grid" in " ".join(in_words(streets))
     assert "for each unit of kilometers" in " ".join(in_words(metric, "engineer"))
 
 
@@ -197,10 +219,22 @@ def test_engineers_are_not_told_twice() -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
+        ("coordinator + 10% of agents", "the coordinator and any group of 10 out of every 100 people enrolled"),
+        ("99.999% of agents", "any group of 99,999 out of every 100,000 people enrolled"),
+        ("12.5% of agents", "any group of 1 out of every 8 people enrolled"),
+    ],
+)
+def test_participants_read_shares_as_counts(text: str, words: str) -> None:
+    assert coalition_in_words(Coalition.parse(text), "participant").startswith(words)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
         ("world", "anybody who sees all that is published"),
         ("coordinator", "the coordinator, who runs the rounds"),
         ("network", "an eavesdropper on the network, who sees who sends when and how much"),
-        ("10% of agents", "any 10 % of the enrolled agents (chosen before cohorts are drawn), who pool"),
+        ("10% of agents", "any 10 % of the enrolled agents (chosen before anything is drawn by lot), who pool"),
         ("0.5% of agents", "any 0.5 % of"),
         ("100/3% of agents", "any 1 out of 3 of"),
         (
@@ -277,11 +311,33 @@ def test_the_examples_differ() -> None:
 def test_several_guarantees_say_an_assumption_once_and_what_nothing_enforces_each_time() -> None:
     first, second = in_turn([promise(), promise(epsilon=2.0)])
     assert first == in_words(promise())
-    assert second == tuple(s for s in in_words(promise(epsilon=2.0)) if "own noise" not in s)
-    assert second[0].startswith("Assumed (ideal-sum)")
+    assert second == tuple(s for s in in_words(promise(epsilon=2.0)) if OWN.sentence not in s)
+    assert second[0].startswith("Beware, nothing enforces this")
 
 
 def test_odds_beyond_the_floats_are_told_as_a_power() -> None:
     """The mutant computes e^5000 and overflows."""
     words = " ".join(in_words(promise(epsilon=5000.0), "engineer"))
     assert re.search(r"more than e\^50\d\d with probability at most", words)
+
+
+def test_the_parts_are_the_whole_in_order() -> None:
+    told = tell(promise(), protocol="clear")
+    assert told.sentences == in_words(promise(), protocol="clear")
+    assert len(told.open) == 1 + len(NOT_PROTECTED)
+    assert told.open[0].startswith("Not protected: what you send against the coordinator")
+    assert told.sentences[: len(told.sentences) - len(told.open)] == in_words(promise())
+    assert len(told.premises) == 1
+
+
+@pytest.mark.parametrize(("audience", "language"), [("nobody", "en"), ("participant", "de")])
+def test_who_is_nobody_is_refused(audience: Any, language: Any) -> None:  # noqa: ANN401 - wrong on purpose
+    with pytest.raises(ConfigurationError, match="Known are"):
+        in_words(promise(), audience, language)
+
+
+def test_a_seeded_run_is_warned_of_and_not_relied_on() -> None:
+    seeded = Assumption("seeded", "all randomness follows from the plan's seed")
+    words = in_words(promise(assumptions=(seeded,), status=Status.SIMULATED))
+    assert words[-1].startswith("Beware: all chance in this run follows from one starting number")
+    assert not [s for s in words if s.startswith("It relies on")]

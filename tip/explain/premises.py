@@ -83,7 +83,7 @@ PREMISES: Final[Mapping[str, tuple[Wording, ...]]] = {
             "chacun des {0} agents inscrits ajoute son propre bruit et ne le révèle à personne",
         ),
         Wording(
-            f"at most {_N} of the {_N} enrolled agents.*",
+            f"at most {_N} of the {_N} (?:enrolled )?agents.*",
             "at most {0} of the {1} people enrolled pool what they see or leave out the chance numbers that hide the "
             "others; the devices of all others, yours among them, add theirs and tell them to nobody",
             "parmi les {1} personnes inscrites, au plus {0} mettent en commun ce qu’elles voient ou omettent les "
@@ -203,7 +203,7 @@ PREMISES: Final[Mapping[str, tuple[Wording, ...]]] = {
     "cells": (
         Wording(
             _ANY,
-            "distance is that between the centers of the squares of a map: two places in neighboring squares are one "
+            "distance is that between the centers of the squares of a map: two places in adjacent squares are one "
             "square apart",
             "la distance est celle des centres des cases d’une carte : deux lieux situés dans des cases voisines sont "
             "à une case l’un de l’autre",
@@ -247,7 +247,29 @@ PREMISES: Final[Mapping[str, tuple[Wording, ...]]] = {
             "les masques, tirés d’un générateur pseudo-aléatoire, ne se distinguent pas de nombres uniformes",
         ),
     ),
+    "declared": (
+        Wording(
+            _ANY,
+            "nobody sees more than is described here, and every message says what is described",
+            "personne ne voit plus que ce qui est décrit ici, et chaque message dit ce qui est décrit",
+            "nul ne voit plus que ce que le flux déclare, et chaque message dit ce que dit le flux",
+        ),
+    ),
+    "public-graph": (
+        Wording(
+            _ANY,
+            "who exchanges with whom follows from a number that everybody can check",
+            "qui échange avec qui découle d’un nombre que chacun peut vérifier",
+            "le graphe est celui que donne sa graine publique",
+        ),
+    ),
     "spectral-certificate": (
+        Wording(
+            r".*probability (\S+), counted in delta",
+            "a piece of luck on which it builds does not fail; the tiny chance that it does is counted in",
+            "un hasard sur lequel elle s’appuie ne fait pas défaut ; le risque infime qu’il le fasse est compté",
+            "une défaillance indépendante des données, de probabilité {0}, est comptée dans delta",
+        ),
         Wording(
             _ANY,
             "a calculation about who exchanges with whom was right; the tiny chance that it was not is counted in",

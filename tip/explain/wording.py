@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tip.explain.tongue import Audience, Tongue
 
 _COUNT: Final = re.compile(r"\d{1,3}(?:,\d{3})+|\d+")
+_DECIMAL: Final = re.compile(r"\d+(?:\.\d+)?(?:e-?\d+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,4 +51,7 @@ def reword(known: Iterable[Wording], text: str, audience: Audience, tongue: Tong
 
 
 def _written(group: str, tongue: Tongue) -> str:
-    return tongue.count(int(group.replace(",", ""))) if _COUNT.fullmatch(group) else group
+    """A count with its thousands, a decimal figure with its point or comma; all else as it is."""
+    if _COUNT.fullmatch(group):
+        return tongue.count(int(group.replace(",", "")))
+    return tongue.written(group) if _DECIMAL.fullmatch(group) else group
