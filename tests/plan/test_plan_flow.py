@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tip.errors import ConfigurationError
+from tip.flow import language
 from tip.flow.expressions import write
 from tip.flow.model import Ball, Choice, Interval, Sampling
 from tip.mechanisms.base import PureMechanism
@@ -173,6 +174,17 @@ def test_a_question_as_a_flow(settings: tuple[str, ...], domain: Choice | Interv
     assert 1 < report.ratio < exp(1) + 1e-12
     assert set(report.to) == {"coordinator", "everybody"}
     assert [(r.against, r.epsilon, r.delta) for r in flow.requirements] == [(posed.required.coalition.text, 1.0, 0.0)]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [(), ("protocol.kind=clear", "against=world"), ("sampling=poisson", "cohort.rate=0.5", "cohort.minimum=1900")],
+)
+def test_a_plan_survives_the_flow_language(settings: tuple[str, ...]) -> None:
+    flow, _ = flow_and_figures(*settings)
+    assert language.read(language.write(flow)) == flow
+    question = flow_of_question(QUESTION, 5018, pose(QUESTION, 5018).mechanism)
+    assert language.read(language.write(question)) == question
 
 
 def test_a_mechanism_without_a_ratio_has_no_flow() -> None:
