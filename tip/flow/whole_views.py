@@ -3,7 +3,7 @@
 `IntegerView` is y = A x + B g, all whole, perhaps modulo 2^ring. Noise columns that are alike (up to sign) in B and in
 variance enter it through their sum alone: a `Bundle`. A `Shift` moves a bundle's sum by a multiple of the agent's
 change, and `holds` tests whether shifts make up for the change: then y at x + d is the same function of the moved
-noise that y at x is of the noise. `tip.flow.integers` has the rules that find shifts, `tip.flow.charges` what they cost.
+noise that y at x is of the noise. `tip.flow.integers` finds shifts, `tip.flow.charges` says what they cost.
 """
 
 from __future__ import annotations
