@@ -78,6 +78,6 @@ def test_picks_that_repeat_are_drawn_again(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_more_picks_than_others_are_refused_and_members_fit_a_sort_key() -> None:
-    with pytest.raises(ConfigurationError, match="at most 5"):
+    with pytest.raises(ConfigurationError, match="At most 5"):
         edges(drawn(6), 6)
     assert 1 << graphs._BITS > MOST_AGENTS

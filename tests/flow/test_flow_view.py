@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from tip.flow.operators import Matrix
+
 UNIT = Interval(Fraction(0), Fraction(1))
 SINGLE = ("sum({})", "mean({})", "sum({}, some)", "mean({}, some)")
 ALIKE = ("mix({}, net)", "mix({}, heavy)", "2*({})", "-({})", "({})/3", "signed(pair)")
@@ -172,6 +174,15 @@ def test_the_view_in_floats_is_the_exact_one(data: st.DataObject) -> None:
         assert (rounded.times, rounded.ring, rounded.messages) == (exact.times, exact.ring, exact.messages)
         assert rounded.variances.tolist() == [2.0] * rounded.B.shape[1]
         assert all(variance == 2 for variance in exact.variances)
+        if rounded.exact:
+            assert labels(rounded) == labels(exact)
+            assert [row_of(rounded.A, k) for k in range(len(exact.A))] == list(exact.A)
+            assert [row_of(rounded.B, k) for k in range(len(exact.B))] == list(exact.B)
+
+
+def row_of(matrix: Matrix, number: int) -> dict[int, Fraction]:
+    row = matrix[[number]].tocoo()
+    return {int(j): Fraction(float(entry)) for j, entry in zip(row.coords[1], row.data, strict=True)}
 
 
 @settings(max_examples=50, deadline=None)

@@ -25,6 +25,7 @@ from tip.flow.blocks import alike_rounds, blocks, ring_of
 from tip.flow.exactview import ExactView, Frame, assembled
 from tip.flow.model import Law
 from tip.flow.operators import Indices, Matrix, Sources
+from tip.flow.precision import exact
 from tip.flow.seeing import Insiders
 from tip.flow.shapes import over
 from tip.privacy.rounding import down
@@ -49,7 +50,8 @@ class View:
 
     `row_message` is an index in `flow.messages`, `row_member` the member that sends the row (-1: the only row);
     `secret_symbol` and `noise_symbol` are indices in `flow.secrets` and `flow.noises`, `secret_agent` counts all
-    agents, rounds count from 0. `variances` holds NaN where the law has none or it is still to be planned.
+    agents, rounds count from 0. `variances` holds NaN where the law has none or it is still to be planned, else the
+    variance rounded down. `exact`: no coefficient is rounded, so A and B are those of the flow.
     """
 
     flow: Flow
@@ -68,6 +70,7 @@ class View:
     noise_member: Indices
     noise_round: Indices
     variances: NDArray[np.float64]
+    exact: bool
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -99,10 +102,10 @@ def exact_view(flow: Flow, messages: Sequence[str], *, parties: frozenset[str], 
     insiders = Insiders(flow, parties, colluders)
     seen = [name for name in names if len(insiders.seen(flow.message(name)))]
     frame = Frame(names, alike_rounds(flow, names), ring_of(flow, seen))
-    exact = assembled(flow, frame, parties, frozenset(colluders.tolist()))
-    if frame.ring and any(entry.denominator > 1 for row in (*exact.A, *exact.B) for entry in row.values()):
+    found = assembled(flow, frame, parties, frozenset(colluders.tolist()))
+    if frame.ring and any(entry.denominator > 1 for row in (*found.A, *found.B) for entry in row.values()):
         raise ConfigurationError(_FRACTIONS.format(", ".join(names)))
-    return exact
+    return found
 
 
 def agents(view: View) -> Indices:
@@ -249,7 +252,7 @@ def _assembled(sources: Sources, names: tuple[str, ...], rows: list[_Rows], *, t
         np.concatenate([some.round for some in rows] or [_NONE]),
         secrets.symbol, secrets.member + first[secrets.symbol] if len(first) else secrets.member, secrets.round,
         noises.symbol, noises.member, noises.round,
-        numbers[noises.symbol] if len(numbers) else np.zeros(0),
+        numbers[noises.symbol] if len(numbers) else np.zeros(0), exact(flow, tuple(sources.done)),
     )  # fmt: skip
 
 
