@@ -10,18 +10,12 @@
    r'S^-1 r <= |r|^2 / t; square roots of costs are a norm, so sqrt(mu^2) <= sqrt(cost of w) + |r| / sqrt(t).
 4. Otherwise: not proven, an error. No numerical rank is ever read as a rank.
 
-Proof of the bound in 3. Let S^ be the computed S with an error of at most E = k u |B| V |B|' in each entry, and let
-Cholesky's method run to its end on A, the computed S^ - t I. Its factor R satisfies R'R = A + D, |D| <= g |R|'|R| with
-g = (n+1) u / (1 - (n+1) u) (Higham 2002, theorem 10.3, for any order of the sums); the diagonal of that says |R e_i|^2 <=
-A_ii / (1 - g), so |D|_2 <= sum_i |R e_i|^2 g <= g / (1 - g) trace A, and lambda_min(A) >= -|D|_2 (the code takes four
-times that). Hence lambda_min(S) >= t - 4 g trace A - 2 u max|S^| - |E|_inf: Weyl's inequality, and the norm of a
-symmetric matrix is at most its largest row sum. The bounds hold for all matrices within 4u of the given ones, as in
-`certificates`.
+The bound t comes from `definiteness`, for the computed S, whose entries err by at most k u |B| V |B|'. All bounds hold
+for all matrices within 4u of the given ones, as in `certificates`.
 """
 
 from __future__ import annotations
 
-import math
 from fractions import Fraction
 from itertools import islice
 from typing import TYPE_CHECKING, Final
@@ -32,6 +26,7 @@ from scipy.linalg import LinAlgError, cho_factor, cho_solve, eigvalsh
 from tip.errors import ConfigurationError
 from tip.flow import iterative
 from tip.flow.certificates import UNIT, Loss, Matrix, lower_bound, matrix, repaired, residual_bound, sum_up, upper_bound
+from tip.flow.definiteness import least_eigenvalue
 from tip.flow.exact import exact_loss
 from tip.privacy.rounding import sqrt_up
 
@@ -113,26 +108,14 @@ def _solved(noise: Matrix, system: Floats, a: Floats) -> Floats:
 
 
 def _least_eigenvalue(noise: Matrix, system: Floats) -> float:
-    """A proven t > 0 below every eigenvalue of S; see the proof at the top."""
-    size = len(system)
-    found = float(eigvalsh(system, subset_by_index=(0, 0))[0])
-    target = found / 2
-    shifted = system - target * np.eye(size)
+    """A proven t > 0 below every eigenvalue of S = B V B'."""
     magnitudes = noise.magnitudes.toarray()
     spread = (magnitudes * noise.variances) @ magnitudes.T
-    entry_error = 4 * (noise.B.shape[1] + 32) * UNIT
-    error = float((entry_error * spread).sum(axis=1).max()) * 1.01
-    trace = float(np.abs(shifted.diagonal()).sum())
-    proven = target - 4 * (size + 2) * UNIT * trace - 2 * UNIT * float(np.abs(system).max()) - error
-    proven *= 1 - 2.0**-40
-    try:
-        if found > 0:
-            cho_factor(shifted, lower=True)
-    except LinAlgError:
-        proven = 0.0
-    if not proven > 0 or not math.isfinite(proven):
+    error = 4 * (noise.B.shape[1] + 32) * UNIT * float(spread.sum(axis=1).max()) * 1.01
+    proven = least_eigenvalue(system, float(eigvalsh(system, subset_by_index=(0, 0))[0]) / 2, error)
+    if not proven > 0:
         raise ConfigurationError(
-            f"the loss may be infinite: no proof that the {size} rows are independent",
+            f"the loss may be infinite: no proof that the {len(system)} rows are independent",
             instead="use rational arithmetic (`exact_loss`), or give every row its own noise",
         )
     return proven
