@@ -258,7 +258,7 @@ def _independent(constraint: Constraint) -> NDArray[np.int64]:
     left = np.abs(constraint.changes[others] - coefficients.T @ constraint.changes[kept])
     if bool((left > 1e-6 * np.abs(constraint.changes).max(initial=0.0)).any()):
         raise ConfigurationError(
-            f"no noise hides what {constraint.name} is about",
+            f"no noise hides a secret in {constraint.name}",
             why="messages can be combined so that all noise cancels and a secret is left",
             instead="add noise of its own to what is seen, or show less",
         )
