@@ -124,9 +124,11 @@ def _at(*path: str | int) -> Iterator[None]:
 
 
 def _kinds(flow: Flow) -> None:
-    checks.text("the name of a flow", flow.name)
-    if flow.about != "":
-        checks.text("what a flow is about", flow.about)
+    with _at("name"):
+        checks.text("the name of a flow", flow.name)
+    with _at("about"):
+        if flow.about != "":
+            checks.text("what a flow is about", flow.about)
     for part, kind in _KINDS.items():
         values = getattr(flow, part)
         if len(values) > MOST_PARTS:

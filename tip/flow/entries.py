@@ -118,8 +118,10 @@ class Entry:
         if isinstance(found, str):
             return (found,)
         if isinstance(found, list | tuple) and all(isinstance(text, str) for text in found):
-            return tuple(found)
-        raise self.misfit(key, "a list of texts in quotes")
+            texts = tuple(str(text) for text in found)
+            if texts or default is not None:
+                return texts
+        raise self.misfit(key, "a list of at least one text in quotes" if default is None else "a list of texts")
 
     def whole(self, key: str, default: int | None = None) -> int:
         """A whole number."""
