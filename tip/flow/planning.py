@@ -213,6 +213,8 @@ def _costs(flow: Flow, planned: tuple[str, ...]) -> tuple[Floats, float]:
                 weights[planned.index(noise.name)] += price
             elif noise.variance is not None:
                 known += price * float(noise.variance)
+            elif noise.scale is not None:
+                known += price * 2 * float(noise.scale) ** 2
     for name, weight in zip(planned, weights.tolist(), strict=True):
         if not weight > 0:
             raise ConfigurationError(
