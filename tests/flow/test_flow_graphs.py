@@ -81,3 +81,36 @@ def test_more_picks_than_others_are_refused_and_members_fit_a_sort_key() -> None
     with pytest.raises(ConfigurationError, match="At most 5"):
         edges(drawn(6), 6)
     assert 1 << graphs._BITS > MOST_AGENTS
+
+
+def test_given_edges_are_taken_as_they_are_and_two_members_make_no_ring() -> None:
+    pairs = ((0, 2), (1, 2), (3, 4))
+    assert edges(Graph("net", "user", Wiring.GIVEN, edges=pairs), 6).tolist() == [list(pair) for pair in pairs]
+    assert degrees(Graph("net", "user", Wiring.GIVEN, edges=pairs), 6).tolist() == [1, 1, 2, 1, 1, 0]
+    assert edges(Graph("net", "user", Wiring.RING), 2).tolist() == [[0, 1]]
+
+
+def test_many_picks_are_distinct_and_each_pair_is_equally_likely() -> None:
+    """13 of 39 and 7 of 8 are drawn by ordering all others. Hoeffding's bound at 1e-6 for all pairs together."""
+    assert all(degrees(drawn(13, seed), 40).min() >= 13 for seed in range(200))
+    size, picks, seeds = 9, 7, 6000
+    counts = np.zeros((size, size), np.int64)
+    for seed in range(seeds):
+        lower, upper = edges(drawn(picks, seed), size).T
+        counts[lower, upper] += 1
+    found = counts[np.triu_indices(size, 1)]
+    allowed = (seeds / 2 * np.log(2 * len(found) / 1e-6)) ** 0.5
+    assert np.abs(found - seeds * (1 - (1 - picks / (size - 1)) ** 2)).max() < allowed
+    assert np.abs(found - seeds * (1 - (1 - (picks - 1) / (size - 1)) ** 2)).max() > allowed  # one pick too few
+
+
+def test_the_number_of_edges_of_a_large_graph() -> None:
+    """An edge that both ends picked stands once: n k - n (n-1)/2 (k/(n-1))^2 are expected."""
+    size, picks = 5000, 10
+    expected = size * picks - size * (size - 1) / 2 * (picks / (size - 1)) ** 2
+    assert abs(len(edges(drawn(picks), size)) - expected) < 60  # 6 standard deviations of about 10
+
+
+def test_edges_cannot_be_changed() -> None:
+    with pytest.raises(ValueError, match="read-only"):
+        edges(Graph("net", "user", Wiring.RING), 5)[0, 0] = 3
