@@ -79,6 +79,7 @@ def test_known_noise_counts() -> None:
     """1 / (v + 2) <= 1/5, so v = 3; the share is 5 / 3."""
     found = least_cost(np.array([1.0]), [limit([[1.0, 1.0]], [1], [0, -1], known=[0, 2.0], at_most=0.2)])
     assert found.variances == pytest.approx([3.0], rel=1e-6)
+    assert found.floor == pytest.approx(3.0, rel=1e-6)
     assert found.shares == pytest.approx((5 / 3,), rel=1e-5)
 
 

@@ -222,6 +222,23 @@ def test_increments_add_up_to_the_answer_and_its_own_noise() -> None:
         incremental(4, Wiring.RING, increments=1, own_variance=OWN, hiding_variance=PAIR)
 
 
+@pytest.mark.parametrize("wiring", [Wiring.RING, Wiring.STAR])
+def test_what_hides_increments_cancels_in_the_mean(wiring: Wiring) -> None:
+    """Weights are bistochastic, so the last states add up to all answers and own noises, and to no hiding noise."""
+    flow = incremental(5, wiring, increments=4, own_variance=Fraction(2), hiding_variance=Fraction(9))
+    seen_by_all = replace(flow, messages=(replace(flow.messages[0], to=("everybody",)),))
+    seen = exact_view(seen_by_all, ("state",), parties=frozenset(), colluders=np.zeros(0, np.int64))
+    totals: dict[int, Fraction] = {}
+    answers = Fraction(0)
+    for row in np.flatnonzero(seen.row_round == 3).tolist():
+        answers += sum(seen.A[row].values())
+        for column, coefficient in seen.B[row].items():
+            totals[column] = totals.get(column, Fraction(0)) + coefficient
+    by_noise = [{totals[c] for c in totals if seen.noise_symbol[c] == symbol} for symbol in (0, 1)]
+    assert by_noise == [{Fraction(1)}, {Fraction(0)}]
+    assert answers == 5
+
+
 def test_increments_hide_more_than_plain_gossip_from_one_neighbor() -> None:
     plain = exact(gossip(5, Wiring.RING, rounds=3, variance=OWN), colluders=(0,))
     hidden = exact(
