@@ -88,7 +88,7 @@ def test_the_complete_graph_is_exact() -> None:
     assert found.worst == pytest.approx(0.02329450915141431, rel=1e-9)
     assert found.worst >= 14 / 601
     closed = all_agents(pairwise(noise, spread), connected=closed_form("complete", 100, 3.0))
-    assert 14 / 601 <= closed.worst <= 14 / 601 * (1 + 1e-12)
+    assert 14 / 601 <= closed.worst <= 14 / 601 * (1 + 1e-11)
 
 
 @pytest.mark.parametrize(
@@ -163,8 +163,6 @@ def test_every_coalition_of_a_size_is_covered(deleted: int) -> None:
     noise, spread = view(12, edges)
     lowest = all_agents(pairwise(noise, spread)).connectivity
     bound = after_deletion(12, 0.5, lowest, deleted=deleted, weight=3.0)
-    full = noise.toarray()
-    system = (full * spread) @ full.T
     for first in range(12):
         for second in range(first + 1, 12):
             gone = [first, second][:deleted]
@@ -179,7 +177,6 @@ def test_every_coalition_of_a_size_is_covered(deleted: int) -> None:
             assert bound.worst >= true.max()
     assert bound.worst < 2.0
     assert len(bound.bound) == 12 - deleted
-    assert system.shape == (12, 12)
 
 
 def test_too_many_deletions_leave_own_noise() -> None:

@@ -26,9 +26,9 @@ f[y_0, .. y_k] = (-1)^k / prod (s + y_i), hence with y = a, x_1, x_1, x_2, x_2, 
 The best nodes are the zeros of the orthogonal polynomial of (x - a) dm: x_1 = n_1 / n_0 with n_k = m_(k+1) - a m_k for
 r = 1, a quadratic from n_0 .. n_3 for r = 2. Each row takes the least of both and of own noise alone, 1 / s.
 
-Rounding: a computed moment m_k errs by at most 4 (q^2 + 64) u times (|L|^k 1)_v, q the most entries in a row: that
+Rounding: a computed moment m_k errs by at most 4 (q^r + 64) u times (|L|^k 1)_v, q the most entries in a row: that
 bounds the sum of the magnitudes of all products of entries that make it up. The formula is evaluated a second time with
-magnitudes, and that times 8 (q^2 + 64) u is added.
+magnitudes, and that times 8 (q^r + 64) u is added.
 """
 
 from __future__ import annotations
@@ -139,7 +139,7 @@ def _radau(graph: Laplacian, least: float, own: float) -> Floats:
     best = np.full(len(shared), np.inf)
     for nodes in _nodes(values, least):
         total, magnitude = _integral((values, sizes), nodes, least, own)
-        reach = (shared + total + 8 * (most**2 + 64.0) * UNIT * (magnitude + shared)) * (1 + 2.0**-48)
+        reach = (shared + total + 8 * (most ** len(nodes) + 64.0) * UNIT * (magnitude + shared)) * (1 + 2.0**-48)
         best = np.fmin(best, np.where(np.isfinite(reach), reach, np.inf))
     return best
 
