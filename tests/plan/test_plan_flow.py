@@ -13,6 +13,7 @@ from tip.errors import ConfigurationError
 from tip.flow import language
 from tip.flow.expressions import write
 from tip.flow.model import Ball, Choice, Interval, Sampling
+from tip.flow.reasoning import derive
 from tip.mechanisms.base import PureMechanism
 from tip.mechanisms.distributed import honest_shares
 from tip.mechanisms.location import PlanarLaplace
@@ -23,6 +24,7 @@ from tip.plan.posing import pose
 from tip.plan.sizing import Sizes
 from tip.privacy.coalitions import Coalition
 from tip.privacy.events import DiscreteGaussianSum
+from tip.privacy.guarantees import Status
 from tip.privacy.integer import rho_of_sum
 from tip.privacy.statements import Neighboring
 
@@ -71,6 +73,29 @@ def test_what_follows_from_the_flow_is_what_the_plan_promises(settings: tuple[st
     flow, settled = flow_and_figures(*settings)
     assert [rho_from(flow, r.against) for r in flow.requirements] == [g.rho for g in settled.required]
     assert (flow.secret("update").rounds, flow.secret("update").uses) == (50, settled.charged_rounds)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        (),
+        ("protocol.kind=clear", "against=world"),
+        ("against=world", "colluding=0", "malicious=0.1"),
+        ("max_participations=30",),
+        ("sampling=fixed", "cohort.size=300", "cohort.minimum=285", "max_participations=10", "epsilon=900"),
+    ],
+)
+def test_what_is_derived_from_the_flow_is_what_the_plan_promises(settings: tuple[str, ...]) -> None:
+    """The reasoner knows nothing of plans: it gets the flow, and each observer widened to the expected liars."""
+    plan = SURVEY.replace(*settings)
+    flow, settled = flow_and_figures(*settings)
+    for told in settled.guarantees:
+        derived = derive(flow, widened(plan, told.coalition), delta=1e-5).guarantee
+        if told.epsilon is None:  # the network: the plan has no rule, and the flow says what it sees
+            assert told.coalition == Coalition.parse("network")
+        else:
+            assert derived.epsilon == told.epsilon
+        assert derived.status is Status.PROVEN
 
 
 def test_a_flow_that_forgets_the_liars_promises_more_than_the_plan() -> None:
