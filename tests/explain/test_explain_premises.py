@@ -95,6 +95,16 @@ def test_scopes_have_words() -> None:
     assert "one report of grr" in scope_in_words(scope, "engineer", FRENCH)
 
 
+def test_scopes_of_flows_have_words() -> None:
+    scope = "all messages of the flow 'gossip' (first, second), all rounds"
+    for told in (scope, f"{scope}; about agent 7 alone"):
+        plain = scope_in_words(told, "participant", ENGLISH)
+        assert plain.startswith("all messages that are described under the name “gossip”")
+        assert ("7" in plain) == ("7" in told)
+        assert "(first, second)" in scope_in_words(told, "reviewer", FRENCH)
+        assert scope_in_words(told, "engineer", ENGLISH) == told
+
+
 def test_composed_scopes_are_read_part_by_part() -> None:
     rounds = "the sums of all 50 rounds and every model made from them; each agent takes part in 7"
     assert scope_in_words(f"one report of a; {rounds}", "participant", ENGLISH).startswith("“")

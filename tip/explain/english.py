@@ -6,9 +6,10 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from tip.explain.figures import english_count, rounded_up
-from tip.explain.tongue import Drawn, Exact, Plain, Sights, Tongue, Who
+from tip.explain.tongue import Drawn, Exact, Plain, Sights, Staged, Tongue, Who
 from tip.privacy.coalitions import COORDINATOR, NETWORK, Chosen
 from tip.privacy.guarantees import Kind, Neighboring, Security, Status, Unit
+from tip.privacy.rounding import up
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -199,6 +200,33 @@ _DRAWN: Final = Drawn(
     marked="{alarms} of {base}: at most {hits}",
 )
 
+_STAGED: Final = Staged(
+    title="The flow “{name}”",
+    told="{about} {acts}",
+    agents=lambda size: f"{size:,} agents" if size > 1 else "1 agent",
+    world="everybody",
+    hidden="secret",
+    noise="noise",
+    rounds=lambda rounds: f", {rounds:,} rounds",
+    report=lambda secret, ratio: f"{secret}, changed by chance (ratio {_ratio(ratio)})",
+    mixed=lambda least: f"at least {least:,} of them, mixed",
+    nobody="to nobody",
+    neighbors="to neighbors in {name}",
+    following="to the next in {name}",
+    inside="colludes",
+    partly_inside="some of them",
+    seen="seen by “{coalition}”",
+    partly_seen="in part: what its own agents have",
+    unseen="not seen",
+    facts="Also seen, the same whatever the data:",
+)
+
+
+def _ratio(ratio: Fraction) -> str:
+    """Exact where it is short; else rounded up, as a bound is."""
+    return str(ratio) if len(str(ratio)) <= 9 else rounded_up(up(ratio))
+
+
 ENGLISH: Final = Tongue(
     language="en",
     count=english_count,
@@ -211,4 +239,5 @@ ENGLISH: Final = Tongue(
     exact=_EXACT,
     sights=_SIGHTS,
     drawn=_DRAWN,
+    staged=_STAGED,
 )

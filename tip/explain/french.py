@@ -10,9 +10,10 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from tip.explain.figures import french, french_count, french_figure
-from tip.explain.tongue import Drawn, Exact, Plain, Sights, Tongue, Who
+from tip.explain.tongue import Drawn, Exact, Plain, Sights, Staged, Tongue, Who
 from tip.privacy.coalitions import COORDINATOR, NETWORK, Chosen
 from tip.privacy.guarantees import Kind, Neighboring, Security, Status, Unit
+from tip.privacy.rounding import up
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -236,6 +237,33 @@ _DRAWN: Final = Drawn(
     marked="{alarms} sur {base} : au plus {hits}",
 )
 
+_STAGED: Final = Staged(
+    title="Le flux « {name} »",
+    told="{about} {acts}",
+    agents=lambda size: f"{french_count(size)} agents" if size > 1 else "1 agent",
+    world="le public",
+    hidden="secret",
+    noise="bruit",
+    rounds=lambda rounds: f", {french_count(rounds)} tours",
+    report=lambda secret, ratio: f"{secret}, modifié au hasard (rapport {_ratio(ratio)})",
+    mixed=lambda least: f"au moins {french_count(least)} d’entre eux, mélangés",
+    nobody="à personne",
+    neighbors="aux voisins dans {name}",
+    following="au suivant dans {name}",
+    inside="complice",
+    partly_inside="certains",
+    seen="vu par « {coalition} »",
+    partly_seen="en partie : ce qu’ont ses propres agents",
+    unseen="non vu",
+    facts="Vu aussi, quelles que soient les données :",
+)
+
+
+def _ratio(ratio: Fraction) -> str:
+    """Exact where it is short; else rounded up, as a bound is."""
+    return str(ratio) if len(str(ratio)) <= 9 else french_figure(up(ratio))
+
+
 FRENCH: Final = Tongue(
     language="fr",
     count=french_count,
@@ -248,4 +276,5 @@ FRENCH: Final = Tongue(
     exact=_EXACT,
     sights=_SIGHTS,
     drawn=_DRAWN,
+    staged=_STAGED,
 )

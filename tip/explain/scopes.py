@@ -90,4 +90,18 @@ SCOPES: Final[tuple[Wording, ...]] = (
         "un lieu, déplacé au hasard",
         "un lieu déplacé par un bruit de Laplace plan continu",
     ),
+    Wording(
+        r"all messages of the flow '(.*)' \((.*)\), all rounds",
+        "all messages that are described under the name “{0}”, in all rounds",
+        "tous les messages décrits sous le nom « {0} », pour tous les tours",
+        "tous les messages du flux « {0} » ({1}), pour tous les tours",
+    ),
+    Wording(
+        rf"all messages of the flow '(.*)' \((.*)\), all rounds; about agent {_N} alone",
+        "all messages that are described under the name “{0}”, in all rounds; this is about one person alone, "
+        "whose number is {2}",
+        "tous les messages décrits sous le nom « {0} », pour tous les tours ; cela ne concerne qu’une seule "
+        "personne, dont le numéro est {2}",
+        "tous les messages du flux « {0} » ({1}), pour tous les tours ; ne concerne que l’agent {2}",
+    ),
 )

@@ -132,6 +132,30 @@ class Drawn:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Staged:
+    """The labels of the pictures of flows."""
+
+    title: str
+    told: str
+    agents: Callable[[int], str]
+    world: str
+    hidden: str
+    noise: str
+    rounds: Callable[[int], str]
+    report: Callable[[str, Fraction], str]
+    mixed: Callable[[int], str]
+    nobody: str
+    neighbors: str
+    following: str
+    inside: str
+    partly_inside: str
+    seen: str
+    partly_seen: str
+    unseen: str
+    facts: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Tongue:
     """One language, whole."""
 
@@ -146,3 +170,4 @@ class Tongue:
     exact: Exact
     sights: Sights
     drawn: Drawn
+    staged: Staged
