@@ -86,7 +86,7 @@ def flows(draw: Callable[..., Any], *, mixed: bool = True, least_rounds: int = 1
     """Groups of 2 to 5 users and of one doctor, all wirings, functions and channels, messages in messages."""
     size, rounds = draw(st.integers(2, 5)), draw(st.integers(least_rounds, 3))
     some = draw(st.sampled_from([1, rounds])) if mixed else rounds
-    told = draw(st.lists(st.sampled_from(["server", "helper", "user", "doctor"]), max_size=1))
+    told = draw(st.lists(st.sampled_from(["server", "helper", "user", "doctor"]), max_size=2))
     table = Table("heavy", tuple(tuple(Fraction(draw(st.integers(-2, 2))) for _ in range(size)) for _ in range(size)))
     plan = Table("plan", tuple(tuple(Fraction(draw(st.integers(-1, 2))) for _ in range(rounds)) for _ in range(rounds)))
     messages: list[Message] = []
@@ -106,7 +106,8 @@ def flows(draw: Callable[..., Any], *, mixed: bool = True, least_rounds: int = 1
         graphs=(draw(graphs(size)),), tables=(table, plan),
         cohorts=(Cohort("some", "user", draw(st.integers(1, size))),),
         secrets=(secret("x", "user", rounds), secret("z", "doctor", some)),
-        noises=(noise("eta", "user", rounds), noise("pair", "net", rounds), noise("own", "server", some, tuple(told))),
+        noises=(noise("eta", "user", rounds, tuple(told)), noise("pair", "net", rounds, tuple(told[1:])),
+                noise("own", "server", some, tuple(told))),
         messages=tuple(messages),
     )  # fmt: skip
 
@@ -399,6 +400,30 @@ def test_rounds_that_share_something_are_not_alike(formula: str) -> None:
     assert alike_rounds(flow, ("m",)) == 0
     seen = view(flow, ("m",), parties=frozenset({"server"}), colluders=NOBODY[1])
     assert (seen.times, set(seen.row_round.tolist())) == (1, {0, 1, 2})
+
+
+def test_messages_of_other_numbers_of_rounds_are_not_alike() -> None:
+    flow = replace(
+        gopa(3),
+        secrets=(secret("x", "user", 3), secret("u", "user", 2)),
+        messages=(
+            Message("m", "user", parse("x + eta"), ("everybody",)),
+            Message("n", "user", parse("u"), ("everybody",)),
+        ),
+    )
+    assert [alike_rounds(flow, names) for names in (("m",), ("n",), ("m", "n"))] == [3, 2, 0]
+    assert alike_rounds(gopa(1), ("m",)) == 0
+    seen = view(flow, ("m", "n"), parties=frozenset(), colluders=NOBODY[1])
+    assert (seen.times, len(seen.row_member)) == (1, 4 * 3 + 4 * 2)
+
+
+def test_gossip_reaches_one_node_farther_in_each_round() -> None:
+    """Node 0 of a ring of 255 hears its neighbors for 20 rounds: 40 others are in what it sees."""
+    heard = Message("m", "user", parse("gossip(x + eta, net, 20)"), ("neighbors in net",))
+    flow = replace(gopa(), groups=(Group("user", 255),), messages=(heard,))
+    seen = view(flow, ("m",), parties=frozenset(), colluders=np.array([0], np.int64))
+    assert agents(seen).tolist() == [*range(1, 21), *range(235, 255)]
+    assert not seen.exact
 
 
 def test_one_round_stands_for_as_many_as_an_agent_takes_part_in() -> None:

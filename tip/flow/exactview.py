@@ -122,10 +122,11 @@ def assembled(flow: Flow, frame: Frame, parties: frozenset[str], colluders: froz
             if any(seen):
                 single = not shapes.message_shape(flow, message).over
                 n, said = exactly.message(message.name)
+                known = {c: watchers.knows(exactly.symbols[c[0]], c[1]) for row in said for c in row}
                 for place, row in enumerate(said):
                     round_, i = divmod(place, n)
-                    left = {c: f for c, f in row.items() if not watchers.knows(exactly.symbols[c[0]], c[1])}
-                    if seen[i] and left:
+                    left = {c: f for c, f in row.items() if not known[c]} if seen[i] else {}
+                    if left:
                         rows.append(((number, -1 if single else i, round_), left))
     held = {column for _, row in rows for column in row}
     secrets = _ordered(held, [secret.name for secret in flow.secrets])
