@@ -17,7 +17,7 @@ from tip.flow import linear
 from tip.flow.certificates import lower_bound, matrix, repaired, residual_bound, sum_up, upper_bound
 from tip.flow.definiteness import least_eigenvalue
 from tip.flow.exact import exact_loss
-from tip.flow.linear import loss
+from tip.flow.linear import loss, losses
 from tip.randomness import Entropy
 
 if TYPE_CHECKING:
@@ -143,6 +143,36 @@ def test_a_row_without_noise_leaks_at_once() -> None:
     assert found.upper is None
     assert list(found.test) == [0.0, 1.0]
     assert loss(table, np.zeros(2), np.ones(2)).upper == 0
+
+
+def test_several_changes_are_each_as_alone_and_rows_without_noise_do_not_matter() -> None:
+    noise, spread = gopa(12, 0.5, 3.0)
+    table = noise.toarray()
+    wide = csr_array(np.concatenate([table[:5], np.zeros((1, table.shape[1])), table[5:]]))
+    changes = np.insert(np.stack([np.eye(12)[0], np.eye(12)[7] - np.eye(12)[3], np.zeros(12)], axis=1), 5, 0, axis=0)
+    changes = np.concatenate([changes, np.eye(13)[:, [5]]], axis=1)
+    found = losses(wide, changes, spread)
+    for index in range(2):
+        alone = loss(noise, np.delete(changes[:, index], 5), spread)
+        assert found[index].upper == alone.upper
+        assert found[index].test[5] == 0
+        assert list(np.delete(np.asarray(found[index].test), 5)) == list(np.asarray(alone.test))
+    assert found[2].upper == 0
+    assert found[3].upper is None
+
+
+def test_a_leak_beside_rows_without_noise_is_told_on_all_rows() -> None:
+    table = csr_array(np.array([[1.0, 1.0], [0.0, 0.0], [1.0, 0.0], [0.0, 1.0]]))
+    found = loss(table, np.array([0.0, 0.0, 0.0, 1.0]), np.ones(2))
+    assert found.upper is None
+    assert [abs(float(entry)) for entry in found.test] == [1, 0, 1, 1]
+
+
+def test_many_columns_take_no_more_memory_than_their_entries() -> None:
+    noise, spread = gopa(700, 0.5, 3.0)  # 245,350 columns: 1.4 GB if it were full
+    found = loss(noise, np.eye(700)[3], spread)
+    assert found.upper is not None
+    assert float(found.upper) == pytest.approx(1 / 350 + (1 - 1 / 700) / (0.5 + 2100), rel=1e-9)
 
 
 @settings(max_examples=200, deadline=None)

@@ -60,12 +60,15 @@ def prepared(noise: Matrix) -> Prepared:
             "the loss in a large view where some rows have no noise of their own is not proven",
             instead="give every row its own noise",
         )
-    scaled = csr_array(
-        (noise.B.data * noise.variances[noise.B.indices], noise.B.indices, noise.B.indptr), noise.B.shape
-    )
-    system = csr_array(scaled @ noise.B.T)
+    system = covariance(noise)
     strength = noise.own_entry**2 * noise.variances[noise.own]
     return Prepared(noise, system, 1.0 / system.diagonal(), strength)
+
+
+def covariance(noise: Matrix) -> csr_array:
+    """The matrix S = B V B'."""
+    scaled = noise.B.data * noise.variances[noise.B.indices]
+    return csr_array(csr_array((scaled, noise.B.indices, noise.B.indptr), shape=noise.B.shape) @ noise.B.T)
 
 
 def loss(view: Prepared, a: Floats, *, tolerance: float = 1e-6) -> Loss:

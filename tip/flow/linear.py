@@ -16,6 +16,7 @@ for all matrices within 4u of the given ones, as in `certificates`.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from itertools import islice
 from typing import TYPE_CHECKING, Final
@@ -31,15 +32,20 @@ from tip.flow.exact import exact_loss
 from tip.privacy.rounding import sqrt_up
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
     from scipy.sparse import csr_array
 
+    from tip.flow.derivation import Vector
+
     Floats = NDArray[np.float64]
 
-__all__ = ["Loss", "loss"]
+__all__ = ["Loss", "loss", "losses"]
 
 DENSE: Final = 2000  # rows
 EXACT: Final = 200  # rows
+_BLOCK: Final = 8  # changes that are solved at once in a large view
 _EXACT_ENTRY: Final = 2.0**53
 
 
@@ -55,34 +61,69 @@ def loss(
     `tolerance` is the relative gap at which the iterative solver stops. Raises `ConfigurationError` where nothing is
     proven.
     """
+    return losses(B, np.ascontiguousarray(a, np.float64)[:, None], variances, tolerance=tolerance)[0]
+
+
+def losses(
+    B: csr_array,  # noqa: N803
+    changes: Floats,
+    variances: Floats,
+    *,
+    tolerance: float = 1e-9,
+) -> tuple[Loss, ...]:
+    """The same for several changes, the columns of `changes`: what depends on the view alone is done once.
+
+    Rows without any noise are answered first: a change that moves one leaks, and others do not need it.
+    """
     noise = matrix(B, variances)
-    change = np.ascontiguousarray(a, np.float64)
-    if change.shape != (noise.B.shape[0],) or not np.isfinite(change).all():
-        raise ConfigurationError(f"a change needs one finite number for each of the {noise.B.shape[0]} rows")
-    if not change.any():
-        return Loss(Fraction(0), Fraction(0), np.zeros(len(noise.variances)), np.zeros(len(change)), exact=True)
-    silent = np.flatnonzero((np.diff(noise.B.indptr) == 0) & (change != 0))
-    if silent.size:
-        test = np.zeros(len(change))
-        test[silent[0]] = 1.0
-        return Loss(None, Fraction(0), (), test, exact=True)
-    if noise.owned and len(change) > DENSE:
-        return iterative.loss(iterative.prepared(noise), change, tolerance=tolerance)
-    if not noise.owned and len(change) <= EXACT and _whole(noise, change):
-        return _by_rationals(noise, change)
-    if len(change) > DENSE:
+    rows, count = noise.B.shape[0], changes.shape[1]
+    if changes.shape[0] != rows or not np.isfinite(changes).all():
+        raise ConfigurationError(f"a change needs one finite number for each of the {rows} rows")
+    heard = np.flatnonzero(np.diff(noise.B.indptr) > 0)
+    found: dict[int, Loss] = {}
+    for index in range(count):
+        bare = changes[:, index].copy()
+        bare[heard] = 0
+        if bare.any():
+            test = np.zeros(rows)
+            test[np.flatnonzero(bare)[0]] = 1.0
+            found[index] = Loss(None, Fraction(0), (), test, exact=True)
+        elif not changes[:, index].any():
+            found[index] = Loss(Fraction(0), Fraction(0), np.zeros(len(variances)), np.zeros(rows), exact=True)
+    open_ = [index for index in range(count) if index not in found]
+    if open_ and len(heard) < rows:
+        rest = _together(matrix(noise.B[heard], variances), changes[heard][:, open_], tolerance)
+        rest = tuple(replace(one, test=_spread(one.test, heard, rows)) for one in rest)
+    elif open_:
+        rest = _together(noise, changes[:, open_], tolerance)
+    else:
+        rest = ()
+    found.update(zip(open_, rest, strict=True))
+    return tuple(found[index] for index in range(count))
+
+
+def _together(noise: Matrix, changes: Floats, tolerance: float) -> tuple[Loss, ...]:
+    """The losses of changes != 0 where every row has some noise."""
+    rows, count = changes.shape
+    columns = [np.ascontiguousarray(changes[:, index]) for index in range(count)]
+    if noise.owned and rows > DENSE:
+        ready = iterative.prepared(noise)
+        blocks = [np.stack(columns[at : at + _BLOCK], axis=1) for at in range(0, count, _BLOCK)]
+        return tuple(one for block in blocks for one in iterative.losses(ready, block, tolerance=tolerance))
+    if not noise.owned and rows <= EXACT and _whole(noise, changes):
+        return tuple(_by_rationals(noise, column) for column in columns)
+    if rows > DENSE:
         raise ConfigurationError(
-            f"the loss in a view of {len(change)} rows, some without noise of their own, is not proven",
+            f"the loss in a view of {rows} rows, some without noise of their own, is not proven",
             instead=f"give every row its own noise, or ask for at most {DENSE} rows",
         )
-    return _dense(noise, change)
-
-
-def _dense(noise: Matrix, a: Floats) -> Loss:
-    full = noise.B.toarray()
-    system = (full * noise.variances) @ full.T
+    system = iterative.covariance(noise).toarray()
     floor = None if noise.owned else _least_eigenvalue(noise, system)
-    test = _solved(noise, system, a)
+    solve = _solver(noise, system)
+    return tuple(_dense(noise, column, solve(column), floor) for column in columns)
+
+
+def _dense(noise: Matrix, a: Floats, test: Floats, floor: float | None) -> Loss:
     weights = noise.variances * (noise.B.T @ test)
     if floor is None:
         weights = repaired(noise, a, weights)
@@ -93,25 +134,39 @@ def _dense(noise: Matrix, a: Floats) -> Loss:
     return Loss(upper, lower_bound(noise, a, test), weights, test, exact=False)
 
 
-def _solved(noise: Matrix, system: Floats, a: Floats) -> Floats:
-    """Some u with S u near a, refined once; by least squares where Cholesky's method fails (wide bounds then)."""
+def _spread(test: Vector, heard: NDArray[np.intp], rows: int) -> Vector:
+    """The test on all rows, 0 on those that were left out."""
+    if isinstance(test, tuple):
+        at = dict(zip(heard.tolist(), test, strict=True))
+        return tuple(at.get(row, Fraction(0)) for row in range(rows))
+    full = np.zeros(rows)
+    full[heard] = test
+    return full
+
+
+def _solver(noise: Matrix, system: Floats) -> Callable[[Floats], Floats]:
+    """A function that finds u with S u near a, refined once; by least squares where Cholesky's method fails."""
     scale = np.sqrt(system.diagonal())
     even = system / scale[:, None] / scale
     try:
         factor = cho_factor(even, lower=True)
     except LinAlgError:
-        least: Floats = np.linalg.lstsq(even, a / scale, rcond=None)[0] / scale
-        return least
-    test: Floats = cho_solve(factor, a / scale) / scale
-    test += cho_solve(factor, (a - noise.B @ (noise.variances * (noise.B.T @ test))) / scale) / scale
-    return test
+        return lambda a: np.asarray(np.linalg.lstsq(even, a / scale, rcond=None)[0] / scale, np.float64)
+
+    def solve(a: Floats) -> Floats:
+        first: Floats = cho_solve(factor, a / scale) / scale
+        rest: Floats = a - noise.B @ (noise.variances * (noise.B.T @ first))
+        return np.asarray(first + cho_solve(factor, rest / scale) / scale, np.float64)
+
+    return solve
 
 
 def _least_eigenvalue(noise: Matrix, system: Floats) -> float:
     """A proven t > 0 below every eigenvalue of S = B V B'."""
-    magnitudes = noise.magnitudes.toarray()
-    spread = (magnitudes * noise.variances) @ magnitudes.T
-    error = 4 * (noise.B.shape[1] + 32) * UNIT * float(spread.sum(axis=1).max()) * 1.01
+    spread = noise.magnitudes @ (
+        noise.variances * (noise.magnitudes.T @ np.ones(len(system)))
+    )  # row sums of |B| V |B|'
+    error = 8 * (noise.B.shape[1] + 32) * UNIT * float(spread.max())
     proven = least_eigenvalue(system, float(eigvalsh(system, subset_by_index=(0, 0))[0]) / 2, error)
     if not proven > 0:
         raise ConfigurationError(
@@ -129,5 +184,5 @@ def _by_rationals(noise: Matrix, a: Floats) -> Loss:
 
 def _whole(noise: Matrix, a: Floats) -> bool:
     """Whether coefficients are whole numbers, hence exactly what was meant."""
-    data = np.concatenate([noise.B.data, a])
+    data = np.concatenate([noise.B.data, a.ravel()])
     return bool(((data == np.rint(data)) & (np.abs(data) <= _EXACT_ENTRY)).all())
