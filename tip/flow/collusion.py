@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     Agents = NDArray[np.int64]
 
-MOST_SETS: Final = 3_000  # coalitions that are looked at one by one
+MOST_SETS: Final = 4_000  # pairs of a coalition and a protected agent that are looked at one by one
 MOST_AGENTS: Final = 512  # agents that are looked at one by one
 _ALIKE: Final = frozenset({"sum", "mean", "previous", "so_far", "tree", "root", "apply", "last"})
 
@@ -116,7 +116,7 @@ def covers(flow: Flow, count: int, fixed: Agents) -> Iterator[Cover]:
     if not tell_apart(flow):
         yield _alike(flow, count, fixed)
         return
-    if math.comb(free, count) <= MOST_SETS:
+    if math.comb(free, count) * (free - count) <= MOST_SETS:
         yield _each(flow, count, fixed)
     if free <= MOST_AGENTS:
         yield _everyone_else(flow, fixed)

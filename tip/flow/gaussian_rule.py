@@ -18,7 +18,6 @@ from tip.errors import ConfigurationError
 from tip.flow.derivation import Node, Scalar, Vector
 from tip.flow.exact import exact_loss
 from tip.flow.joint import joint_bound
-from tip.flow.linear import loss
 from tip.flow.outcomes import Outcome, gaussian, unproven
 from tip.privacy.rounding import down, up
 
@@ -89,8 +88,7 @@ def _losses(seen: Seen, change: Change) -> list[Loss]:
     if seen.small and seen.exact is not None:
         columns = seen.exact_columns(change.columns)
         return [exact_loss(seen.exact.B, column, seen.exact_variances) for column in columns]
-    dense = change.A.toarray()
-    return [loss(seen.view.B, dense[:, k], seen.view.variances) for k in range(dense.shape[1])]
+    return list(seen.solver.losses(change.A))
 
 
 def _uses(seen: Seen, change: Change) -> int:
@@ -165,7 +163,7 @@ def _lower(seen: Seen, change: Change, d: tuple[Fraction, ...]) -> tuple[Fractio
         found = exact_loss(seen.exact.B, combined, seen.exact_variances)
     else:
         moved = change.A @ np.array([down(f) if f > 0 else up(f) for f in d])
-        found = loss(seen.view.B, moved, seen.view.variances)
+        found = seen.solver.loss(moved)
         return found.lower * (1 - Fraction(1, 1 << 30)), found.test
     return found.lower, found.test
 

@@ -21,7 +21,7 @@ There is no rule for Skellam noise yet, nor for rows that share Laplace noise.
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
@@ -43,8 +43,9 @@ from tip.flow.whole_views import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+    from tip.flow.whole_views import Bundle
     from tip.privacy.events import Event
 
 __all__ = [
@@ -105,8 +106,12 @@ def integer_sum(view: IntegerView, change: Change) -> Proof | Missing:
 def integer_certificate(view: IntegerView, change: Change) -> Proof | Missing:
     """Whole W with B W_c = A_c, as short as lattice reduction finds it, over the rows tied to the agent's."""
     held = held_rows(view, change)
-    rows, bundles = tied_rows(held, bundles_of(view))
+    everything = bundles_of(view)
+    rows, bundles = tied_rows(held, everything)
     if max(len(rows), len(bundles)) > LARGEST:
+        shifts = _twins(held, everything)
+        if shifts:
+            return _proof(view, change, shifts, CERTIFICATE)
         return Missing(f"an integer certificate over more than {LARGEST} rows or noises that are tied together")
     place = {row: at for at, row in enumerate(rows)}
     matrix = [[0] * (len(bundles) + (len(rows) if view.ring else 0)) for _ in rows]
@@ -127,6 +132,33 @@ def integer_certificate(view: IntegerView, change: Change) -> Proof | Missing:
                 moves[at][column] = value
     shifts = [shift_of(bundle, part) for bundle, part in zip(bundles, moves, strict=True) if part]
     return _proof(view, change, shifts, CERTIFICATE)
+
+
+def _twins(held: Mapping[int, Mapping[int, int]], bundles: Sequence[Bundle]) -> list[Shift]:
+    """Where each column of the agent has noise that goes everywhere with it: that noise moved in its place; else []."""
+    strongest: dict[tuple[tuple[int, int], ...], Bundle] = {}
+    for bundle in bundles:
+        place = tuple(sorted(bundle.rows))
+        if place not in strongest or strongest[place].strength < bundle.strength:
+            strongest[place] = bundle
+    columns: dict[int, list[tuple[int, int]]] = defaultdict(list)
+    for row, entries in sorted(held.items()):
+        for column, value in entries.items():
+            columns[column].append((row, value))
+    shifts = []
+    for column, held_by in columns.items():
+        for sign in (1, -1):
+            twin = strongest.get(tuple((row, sign * value) for row, value in held_by))
+            if twin is not None:
+                shifts.append(shift_of(twin, {column: sign}))
+                break
+        else:
+            return []
+    merged: dict[tuple[int, ...], Shift] = {}
+    for shift in shifts:
+        before = merged.get(shift.columns)
+        merged[shift.columns] = shift if before is None else replace(before, moves={**before.moves, **shift.moves})
+    return list(merged.values())
 
 
 def additive_laplace(view: IntegerView, change: Change) -> Proof | Missing:

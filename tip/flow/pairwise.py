@@ -114,7 +114,7 @@ def graph_bounds(
 ) -> Iterator[tuple[Agents, int, Outcome]]:
     """Bounds for every coalition of `count` agents (beside the fixed ones) in a flow of one pairwise block."""
     flow = terms.flow
-    if not count or flow.reports or len(flow.groups) != 1 or terms.agent is not None:
+    if not count or flow.reports or not flow.graphs or len(flow.groups) != 1 or terms.agent is not None:
         return
     views = (seen(flow, names, parties=parties, colluders=fixed) for names in blocks(flow))
     found = [block for block in views if block.view.A.nnz]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tip.privacy.coalitions import Coalition
 
 _BITS: Final = 128  # of security of masks and keys
-_LOOK: Final = 1e-6  # the delta at which cases are compared where the request states none
+_WHOLE: Final = frozenset({Law.DISCRETE_GAUSSIAN, Law.DISCRETE_LAPLACE, Law.SKELLAM})
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +80,7 @@ def promise(
     conversion = _conversion_delta(outcome, terms) if proven else 0.0
     failures = outcome.failure if proven else 0.0
     figures = _figures(outcome) if proven else {}
+    computational = proven and (outcome.masked or _keyed(flow))
     rho = outcome.rho if proven and outcome.mu_squared is None else None
     guarantee = Guarantee(
         epsilon=epsilon if proven else None,
@@ -89,8 +90,8 @@ def promise(
         coalition=terms.coalition,
         scope=scope or _scope(terms),
         kind=_kind(outcome, terms),
-        security=Security.COMPUTATIONAL if outcome.masked else Security.STATISTICAL,
-        security_bits=_BITS if outcome.masked else None,
+        security=Security.COMPUTATIONAL if computational else Security.STATISTICAL,
+        security_bits=_BITS if computational else None,
         status=(status or (Status.IDEALIZED if outcome.idealized else Status.PROVEN)) if proven else Status.NOT_PROVEN,
         assumptions=(assumptions if assumptions is not None else flow_assumptions(terms, outcome)) if proven else (),
         missing=missing,
@@ -100,6 +101,11 @@ def promise(
     if not proven:
         return guarantee, Node("not proven", missing, premises=(outcome.node,))
     return guarantee, _root(guarantee, outcome, figures, flow)
+
+
+def _keyed(flow: Flow) -> bool:
+    """Whether the flow's noise is made of whole numbers, which the samplers here draw from a keystream."""
+    return any(noise.law in _WHOLE for noise in flow.noises)
 
 
 def _root(guarantee: Guarantee, outcome: Outcome, figures: dict[str, Scalar], flow: Flow) -> Node:
@@ -219,7 +225,7 @@ def flow_assumptions(terms: Terms, outcome: Outcome) -> tuple[Assumption, ...]:
         said.append(Assumption("shuffler-honest", "the shuffler mixes the reports, keeps nothing and tells nobody who sent which"))  # fmt: skip
     if outcome.failure:
         said.append(Assumption("spectral-certificate", f"a data-independent failure of probability {outcome.failure:.3g}, counted in delta"))  # fmt: skip
-    if any(noise.law is Law.DISCRETE_GAUSSIAN for noise in flow.noises):
+    if _keyed(flow):
         said.append(
             Assumption("aes-256", "the keystream of AES-256 under an unknown key cannot be told from random bits")
         )

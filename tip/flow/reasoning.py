@@ -100,14 +100,14 @@ def _found(
         yield _of_cover(terms, parties, named(flow, everybody))
         return
     count = max(int(terms.coalition.fraction * flow.enrolled), terms.silent)
-    nothing = True
+    bounds = [Found(*found) for found in graph_bounds(terms, parties, count, fixed)]
+    known = bool(bounds)
+    yield from bounds
     for cover in covers(flow, count, fixed):
-        nothing = False
-        yield _of_cover(terms, parties, cover)
-    for found in graph_bounds(terms, parties, count, fixed):
-        nothing = False
-        yield Found(*found)
-    if nothing:
+        if cover.why != "everyone else" or not known:
+            known = True
+            yield _of_cover(terms, parties, cover)
+    if not known:
         missing = f"a bound over all coalitions of {count:,} agents in a flow that tells its members apart"
         yield Found(fixed, -1, terms.unproven("every coalition", missing))
 

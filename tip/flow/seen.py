@@ -21,6 +21,7 @@ from tip.flow.expressions import names as spoken
 from tip.flow.model import Law
 from tip.flow.seeing import Insiders
 from tip.flow.shapes import message_shape
+from tip.flow.solving import Solver, solver
 from tip.flow.view import Change, View, agents, change, exact_view, view
 
 if TYPE_CHECKING:
@@ -40,6 +41,14 @@ class Seen:
     view: View
     exact: ExactView | None
     colluders: NDArray[np.int64] = field(repr=False)
+    _made: dict[str, Solver] = field(default_factory=dict, repr=False)
+
+    @property
+    def solver(self) -> Solver:
+        """The view's noise made ready for the losses of many agents; made once."""
+        if "solver" not in self._made:
+            self._made["solver"] = solver(self.view.B, self.view.variances)
+        return self._made["solver"]
 
     @property
     def laws(self) -> frozenset[Law]:
@@ -50,8 +59,7 @@ class Seen:
     @property
     def small(self) -> bool:
         """Whether the system is solved in fractions."""
-        rows, columns = self.view.B.shape
-        return self.exact is not None and rows <= EXACT_ROWS and rows * max(columns, 1) <= EXACT_ENTRIES
+        return self.exact is not None and _few(self.view)
 
     def agents(self) -> NDArray[np.int64]:
         """The agents whose secrets the view holds."""
@@ -83,7 +91,7 @@ def seen(flow: Flow, messages: tuple[str, ...], *, parties: frozenset[str], coll
     functions = frozenset[str]().union(*(flow.functions(flow.message(name)) for name in messages))
     delicate = bool(functions & _ROUNDED)
     exact: ExactView | None = None
-    if full.B.shape[0] and (delicate or full.B.nnz + full.A.nnz <= EXACT_ENTRIES):
+    if full.B.shape[0] and (delicate or (_few(full) and _real(full))):
         exact = exact_view(flow, messages, parties=parties, colluders=colluders)
         full = _with_coefficients(full, exact) if delicate else full
     kept = _distinct(full)
@@ -91,6 +99,18 @@ def seen(flow: Flow, messages: tuple[str, ...], *, parties: frozenset[str], coll
         full = _rows(full, kept)
         exact = None if exact is None else _exact_rows(exact, kept)
     return Seen(full, exact, colluders)
+
+
+def _few(full: View) -> bool:
+    """Whether the system of a view is small enough for fractions."""
+    rows, columns = full.B.shape
+    return rows <= EXACT_ROWS and rows * max(columns, 1) <= EXACT_ENTRIES
+
+
+def _real(full: View) -> bool:
+    """Whether a view holds noise of real numbers, or none: whole numbers are exact as they are."""
+    laws = {full.flow.noises[symbol].law for symbol in np.unique(full.noise_symbol).tolist()}
+    return laws <= {Law.GAUSSIAN}
 
 
 def view_node(seen: Seen) -> Node:

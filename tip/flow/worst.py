@@ -7,14 +7,17 @@ one certified bound holds for all (`pairwise`). Anything else of that size is no
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
+from scipy.sparse import csr_array
 
-from tip.flow.block_rules import block_loss
+from tip.flow.block_rules import block_loss, hidden_inputs
 from tip.flow.collusion import MOST_AGENTS
 from tip.flow.derivation import Node, Scalar
+from tip.flow.model import Law
 from tip.flow.outcomes import Outcome, together, unproven
 from tip.flow.pairwise import all_agents
 from tip.flow.promises import Terms, loss_of
@@ -27,6 +30,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Agents = NDArray[np.int64]
+
+MOST_TOGETHER: Final = 8  # agents that are looked at one by one without a thought
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,6 +87,10 @@ def worst_agent(
         return _worst_of(sees, protected, why, says)
     if not len(honest):
         return -1, unproven("not proven", "an agent with a secret outside the coalition")
+    worst = one_column_each(sees.blocks) if not terms.flow.reports else None
+    if worst is not None:
+        says = f"all {len(honest):,} agents were looked at; this is the worst off"
+        return _worst_of(sees, (worst,), "each", says, looked_at=len(honest))
     if len(honest) <= MOST_AGENTS:
         says = f"all {len(honest):,} agents were looked at; this is the worst off"
         return _worst_of(sees, tuple(honest.tolist()), "each", says)
@@ -92,8 +101,23 @@ def worst_agent(
     return found
 
 
-def _worst_of(sees: Sees, agents: tuple[int, ...], why: str, says: str) -> tuple[int, Outcome]:
+def one_column_each(found: tuple[Seen, ...]) -> int | None:
+    """The worst agent of one block of real noise where each agent has one column, all certified together; else None."""
+    if len(found) != 1 or found[0].small or found[0].view.ring or found[0].laws != {Law.GAUSSIAN}:
+        return None
+    view = found[0].view
+    columns = view.A.shape[1]
+    if not MOST_TOGETHER < columns <= MOST_AGENTS or len(np.unique(view.secret_agent)) != columns:
+        return None
+    if len(np.unique(view.secret_symbol)) != 1 or hidden_inputs(view.flow, found[0]):
+        return None
+    losses = list(found[0].solver.losses(csr_array(view.A)))
+    worst = max(range(columns), key=lambda k: math.inf if (upper := losses[k].upper) is None else upper)
+    return int(view.secret_agent[worst])
+
+
+def _worst_of(sees: Sees, agents: tuple[int, ...], why: str, says: str, *, looked_at: int = 0) -> tuple[int, Outcome]:
     agent, outcome = max(((a, sees.about(a)) for a in agents), key=lambda pair: loss_of(pair[1], sees.terms))
-    numbers: dict[str, Scalar] = {"why": why, "agents": len(agents), "agent": agent}
+    numbers: dict[str, Scalar] = {"why": why, "agents": looked_at or len(agents), "agent": agent}
     node = Node("every agent", says, numbers, (outcome.node,), "docs/flow-rules.md, every agent")
     return agent, outcome.under(node)

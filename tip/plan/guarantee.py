@@ -5,6 +5,8 @@ put on the integer grid, how much noise each agent adds, and what guarantee foll
 standard observer (docs/laws.md, law 2). Nothing here looks at data: the sizes are the number of
 enrolled agents and of the model's parameters, both public.
 
+0. *Derived, not asserted.* The protocol declares who sees what (`tip.plan.flow`), and the reasoner
+   (`tip.flow.reasoning`) makes the guarantee of that, with its proof.
 1. *What the coordinator sees decides* (law 3). Under `clear` it sees each message, so against it
    only the agent's own share counts; under `ideal` it sees sums, and the guarantee says that
    nothing enforces it.
@@ -23,15 +25,19 @@ from typing import TYPE_CHECKING, Final
 
 from tip.aggregation import Grid
 from tip.errors import ConfigurationError
+from tip.flow.reasoning import derive
 from tip.mechanisms.distributed import DistributedGaussian
-from tip.plan.sizing import PROTOCOLS, Crowd, Sizes, refuse_hopeless, sees_each_message, uncounted, variance_for
+from tip.plan.flow import flow_of
+from tip.plan.sizing import PROTOCOLS, Crowd, Sizes, refuse_hopeless, uncounted, variance_for
 from tip.privacy.coalitions import Coalition, standard_observers
 from tip.privacy.guarantees import Assumption, Delta, Guarantee, Kind, Neighboring, Security, Status, Unit
-from tip.privacy.integer import epsilon_of_rho, rho_of_sum
+from tip.privacy.integer import epsilon_of_rho
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tip.flow.derivation import Derivation
+    from tip.flow.model import Flow
     from tip.plan.tables import Plan, Requirement
 
 _WRAP: Final = 2.0**-40  # the most that an overflow of honest agents may be expected, over all rounds
@@ -90,7 +96,7 @@ def settle(plan: Plan, sizes: Sizes) -> Settled:
     with _told_at(plan.place("protocol.modulus_bits")):
         grid.check(crowd.largest, mechanism.noise_variance(crowd.largest), rounds, most=_WRAP)
     charged = min(rounds, *(r.max_participations for r in plan.privacy.all))
-    told = _Told(plan, crowd, charged, mechanism)
+    told = _Told(plan, crowd, charged, flow_of(plan, sizes, mechanism))
     required = tuple(told.guarantee(Coalition.parse(r.against), r.delta) for r in plan.privacy.all)
     fraction = max(Coalition.parse(r.against).fraction for r in plan.privacy.all) or Fraction(
         str(plan.cohort.colluding)
@@ -121,7 +127,7 @@ class _Told:
     plan: Plan
     crowd: Crowd
     charged: int
-    mechanism: DistributedGaussian
+    flow: Flow
 
     def guarantee(self, coalition: Coalition, delta: float) -> Guarantee:
         """The guarantee against one coalition, or "not proven" with the missing rule."""
@@ -132,23 +138,19 @@ class _Told:
                 coalition,
                 f"a rule for what {' and '.join(sorted(strangers))} can see: no transport is modeled yet",
             )
+        return self.derivation(coalition, delta).guarantee
+
+    def derivation(self, coalition: Coalition, delta: float) -> Derivation:
+        """The guarantee against one coalition, from the plan's information flow, with its proof."""
         silent = uncounted(self.plan, coalition, self.crowd)
-        alone = sees_each_message(self.plan, coalition)
-        event = self.mechanism.own_share() if alone else self.mechanism.event(silent)
-        rho = rho_of_sum(event) * self.charged
-        return Guarantee(
-            epsilon=epsilon_of_rho(rho, delta),
-            delta=Delta(conversion=delta),
-            unit=Unit.AGENT,
-            neighboring=Neighboring.REPLACE_ONE,
-            coalition=coalition,
-            scope=_scope(self.plan, self.charged),
-            kind=Kind.APPROXIMATE,
-            security=Security.COMPUTATIONAL,
-            security_bits=128,
-            status=Status.SIMULATED if self.plan.simulation else Status.PROVEN,
+        return derive(
+            self.flow,
+            coalition,
+            delta=delta,
+            silent=silent,
             assumptions=_assumptions(self.plan, coalition, silent, self.crowd),
-            rho=rho,
+            status=Status.SIMULATED if self.plan.simulation else None,
+            scope=_scope(self.plan, self.charged),
         )
 
 
@@ -219,3 +221,15 @@ def _apart(silent: int, crowd: Crowd) -> str:
         f"at most {silent:,} of the {crowd.enrolled:,} enrolled agents pool what they see or leave their noise out; "
         "all others add theirs and tell nobody, and the protected agent is one of them"
     )
+
+
+def derivation(plan: Plan, settled: Settled, coalition: Coalition, delta: float) -> Derivation:
+    """The proof of a plan's guarantee against one coalition; refused where nothing is derived."""
+    if settled.mechanism is None or coalition.parties - {"world", "coordinator"}:
+        raise ConfigurationError(
+            f"no guarantee against {coalition.text!r} is derived for this plan",
+            instead='state [privacy], and a coalition of "coordinator", "world" and a share of the agents',
+        )
+    crowd = Crowd.of(plan, settled.sizes.enrolled)
+    flow = flow_of(plan, settled.sizes, settled.mechanism)
+    return _Told(plan, crowd, settled.charged_rounds, flow).derivation(coalition, delta)
