@@ -155,7 +155,7 @@ class _Search:
         self._rest: list[float] = []
         self._of: list[int] = []
         self._multipliers: Floats = np.zeros(0)
-        self.best = self._within(1 / weights)
+        self.best = self._within(1 / weights, self._excess(1 / weights))
         self.cost = float(weights @ self.best)
         for direction in np.vstack([self.best, *(self.best * (0.01 + 0.99 * row) for row in np.eye(weights.size))]):
             self.look_at(direction)
@@ -178,15 +178,17 @@ class _Search:
 
     def look_at(self, point: Floats) -> None:
         """Cut at a point, and keep the point that it becomes when scaled into the limits, if that is better."""
+        excess = 0.0
         for index, constraint in enumerate(self._prepared):
             loss, tests = constraint.solve(point)
+            excess = max(excess, float(loss.max(initial=0.0)) / constraint.limit)
             for change in np.argsort(loss)[-_WORST:]:
                 if loss[change] > 0:
                     slopes, rest = constraint.cut(tests[:, change], float(loss[change]))
                     self._slopes.append(slopes)
                     self._rest.append(rest)
                     self._of.append(index)
-        inside = self._within(point)
+        inside = self._within(point, excess)
         cost = float(self._weights @ inside)
         if cost < self.cost:
             self.best, self.cost = inside, cost
@@ -200,9 +202,8 @@ class _Search:
     def _excess(self, point: Floats) -> float:
         return max(float(c.solve(point)[0].max(initial=0.0)) / c.limit for c in self._prepared)
 
-    def _within(self, point: Floats) -> Floats:
+    def _within(self, point: Floats, excess: float) -> Floats:
         """The least multiple of a point that keeps all limits: in one step without known noise, else by halving."""
-        excess = self._excess(point)
         if not any(c.has_fixed for c in self._prepared):
             return point * excess
         low, high = 1.0, 1.0
