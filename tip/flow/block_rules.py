@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tip.errors import ConfigurationError
+from tip.flow.blocks import alike_rounds
 from tip.flow.derivation import Node
+from tip.flow.expressions import calls
+from tip.flow.expressions import names as spoken
 from tip.flow.gaussian_rule import gaussian_loss
 from tip.flow.integer_rule import integer_loss, laplace_loss
 from tip.flow.model import EVERYBODY, NEIGHBORS, NEXT, NOBODY, Law, Sampling
@@ -17,7 +20,7 @@ from tip.privacy.amplification import why_not_credited
 from tip.privacy.events import PoissonSampled, Repeated
 
 if TYPE_CHECKING:
-    from tip.flow.model import Cohort, Flow
+    from tip.flow.model import Cohort, Flow, Noise, Secret
     from tip.flow.promises import Terms
     from tip.flow.seen import Seen
 
@@ -31,7 +34,10 @@ def block_loss(seen: Seen, agent: int, terms: Terms) -> Outcome:
     _refuse_planned(seen)
     premise = view_node(seen)
     if hidden := hidden_inputs(flow, seen):
-        return unproven("not proven", f"a rule for inputs that may depend on what the coalition does not see: {hidden}", premise)  # fmt: skip
+        missing = f"a rule for inputs that may depend on what the coalition does not see: {hidden}"
+        return unproven("not proven", missing, premise)
+    if changing := changing_cohorts(flow, seen):
+        return unproven("not proven", changing, premise)
     single = _one_round(seen, agent, premise)
     if single.event is None:
         return single
@@ -52,6 +58,41 @@ def hidden_inputs(flow: Flow, seen: Seen) -> str:
         if to_agents and EVERYBODY not in message.to:
             return f"agents receive {message.name!r}, which not everybody sees"
     return ""
+
+
+def changing_cohorts(flow: Flow, seen: Seen) -> str:
+    """Empty if one least set stands for every set that a cohort may be; else the rule that is wanted (law 17).
+
+    Over rounds that share noise, and in two sums of one block over different cohorts, the sets may differ, and then
+    differences of sums show single members.
+    """
+    names = {name for message in seen.view.messages for name in cohorts_of(flow, message)}
+    if not names:
+        return ""
+    symbols = {symbol for message in seen.view.messages for symbol in flow.symbols(flow.message(message))}
+    sources: tuple[Secret | Noise, ...] = (*flow.secrets, *flow.noises)
+    rounds = max((source.rounds for source in sources if source.name in symbols), default=1)
+    if rounds > 1 and not alike_rounds(flow, seen.view.messages):
+        return "a rule for cohorts that may change between rounds which share noise"
+    if len(names) > 1:
+        both = " and ".join(sorted(names))
+        return f"a rule for the cohorts {both}, whose sums share noise and may differ by single members"
+    return ""
+
+
+def cohorts_of(flow: Flow, message: str) -> frozenset[str]:
+    """The cohorts behind a message, through all messages that it speaks of."""
+    known, cohorts = {m.name: m for m in flow.messages}, {c.name for c in flow.cohorts}
+    found: set[str] = set()
+    waiting, done = [message], set[str]()
+    while waiting:
+        name = waiting.pop()
+        if name in known and name not in done:
+            done.add(name)
+            says = known[name].says
+            found |= {str(a) for call in calls(says) for a in call.arguments} & cohorts
+            waiting.extend(spoken(says))
+    return frozenset(found)
 
 
 def sampling_refused(terms: Terms) -> str:
@@ -86,14 +127,7 @@ def _poisson(flow: Flow, seen: Seen) -> Cohort | None:
     """The one Poisson cohort behind a block of alike rounds."""
     if seen.view.times == 1 and all(flow.secrets[s].rounds > 1 for s in np.unique(seen.view.secret_symbol).tolist()):
         return None
-    from tip.flow.expressions import calls  # noqa: PLC0415
-
-    names = {
-        str(argument)
-        for name in seen.view.messages
-        for call in calls(flow.message(name).says)
-        for argument in call.arguments
-    }
+    names = {cohort for name in seen.view.messages for cohort in cohorts_of(flow, name)}
     found = [c for c in flow.cohorts if c.name in names and c.sampling is Sampling.POISSON]
     return found[0] if len(found) == 1 else None
 
