@@ -11,6 +11,7 @@ from tip.errors import ConfigurationError
 from tip.flow.derivation import Node, Scalar
 from tip.flow.model import Law, Wiring
 from tip.flow.outcomes import Outcome, unproven
+from tip.noise.cutoffs import exp_minus
 from tip.privacy import accountant, gaussian
 from tip.privacy.checks import probability, whole
 from tip.privacy.guarantees import Assumption, Delta, Guarantee, Kind, Neighboring, Security, Status, Unit
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from tip.flow.model import Flow
     from tip.privacy.coalitions import Coalition
 
+_DIGITS: Final = 160  # binary, of an exponential
+_LARGEST: Final = 40  # epsilon, up to which those digits are enough
 _BITS: Final = 128  # of security of masks and keys
 _WHOLE: Final = frozenset({Law.DISCRETE_GAUSSIAN, Law.DISCRETE_LAPLACE, Law.SKELLAM})
 
@@ -152,7 +155,7 @@ def _epsilon(outcome: Outcome, terms: Terms) -> float | None:
         return None
     if outcome.mu_squared == 0:
         return 0.0
-    pure = log_up(outcome.ratio) if outcome.ratio is not None and outcome.shuffled is None else None
+    pure = pure_epsilon(outcome.ratio) if outcome.ratio is not None and outcome.shuffled is None else None
     delta = _conversion_delta(outcome, terms)
     if delta <= 0 or pure is not None:
         return pure
@@ -163,6 +166,21 @@ def _epsilon(outcome: Outcome, terms: Terms) -> float | None:
     if accountant.missing_rule(outcome.event, terms.neighboring):
         return None
     return accountant.epsilon(outcome.event, delta, terms.neighboring)
+
+
+def pure_epsilon(ratio: Fraction) -> float:
+    """ln(ratio), rounded up: to a number of 12 digits where exact arithmetic shows that it is not below the logarithm.
+
+    So a mechanism whose thresholds were chosen for epsilon = 1 is told 1, and not a trifle more.
+    """
+    above = log_up(ratio)
+    short = float(f"{above:.12g}")
+    return short if short <= above and ratio <= _exp_down(Fraction(short)) else above
+
+
+def _exp_down(epsilon: Fraction) -> Fraction:
+    """A lower bound of e^epsilon, relatively within 2^-90 for epsilon <= 40; of no use above."""
+    return Fraction(1 << _DIGITS, exp_minus(epsilon, _DIGITS) + 2) if epsilon <= _LARGEST else Fraction(0)
 
 
 def _no_epsilon(outcome: Outcome, terms: Terms) -> str:
