@@ -105,6 +105,10 @@ def _upper(seen: Seen, change: Change, losses: list[Loss], uses: int) -> tuple[F
     reaches = change.squared_reach
     if len(losses) == 1:
         return reaches[0] * _sure(losses[0]), (1,)
+    if uses == 1:
+        largest = max(range(len(losses)), key=lambda k: reaches[k] * _sure(losses[k]))
+        signs = tuple(int(k == largest) for k in range(len(losses)))
+        return reaches[largest] * _sure(losses[largest]), signs
     gram = _gram(seen, losses)
     joint = joint_bound(gram, reaches, uses)
     return Fraction(joint.upper), joint.signs

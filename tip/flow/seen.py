@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 _ROUNDED: Final = frozenset({"mix", "gossip", "apply", "root"})
 EXACT_ROWS: Final = 96  # up to which systems are solved in fractions
+EXACT_OWN_ROWS: Final = 200  # where no two rows share noise, so that nothing has to be eliminated
 EXACT_ENTRIES: Final = 40_000
 
 
@@ -104,7 +105,9 @@ def seen(flow: Flow, messages: tuple[str, ...], *, parties: frozenset[str], coll
 def _few(full: View) -> bool:
     """Whether the system of a view is small enough for fractions."""
     rows, columns = full.B.shape
-    return rows <= EXACT_ROWS and rows * max(columns, 1) <= EXACT_ENTRIES
+    own = full.B.nnz == rows == columns and len(np.unique(full.B.indices)) == columns  # each row one noise, its own
+    most = EXACT_OWN_ROWS if own else EXACT_ROWS
+    return rows <= most and rows * max(columns, 1) <= EXACT_ENTRIES
 
 
 def _real(full: View) -> bool:
