@@ -118,7 +118,7 @@ UNFIT: list[tuple[dict[str, Any], tuple[str | int, ...], str]] = [
     ({"reports": (Report("r", "s", ONE, ("p",), 1, "p", 7),)}, ("reports", "r", "least"), "more reports than"),
     ({"requirements": (Requirement("q", 1.0, 0.0),)}, ("requirements", 0, "against"), "not a known party"),
     ({"requirements": (Requirement("g", 1.0, 0.0),)}, ("requirements", 0, "against"), "not a known party"),
-    ({"requirements": (Requirement("g.5", 1.0, 0.0), Requirement("g.6", 1.0, 0.0))}, ("requirements", 1, "against"), "6"),
+    ({"requirements": (Requirement("p", 1.0, 0.0), Requirement("g.6", 1.0, 0.0))}, ("requirements", 1, "against"), "6"),
     ({"aims": (Aim("s", ONE),)}, ("aims", 0, "error_of"), "no message 's'"),
 ]  # fmt: skip
 
