@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from tip.explain.drawing import fitted, picture, tag, text, width_of
+from tip.explain.eyes import Seen
 from tip.explain.mermaid import mermaid
-from tip.explain.scene import Act, Actor, Arrow, Held, Scene, Seen, scene
+from tip.explain.scene import Act, Actor, Arrow, Held, Scene, scene
 from tip.explain.tongues import tongue_of
 
 if TYPE_CHECKING:

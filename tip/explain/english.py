@@ -216,7 +216,7 @@ _STAGED: Final = Staged(
     inside="colludes",
     partly_inside="some of them",
     seen="seen by “{coalition}”",
-    partly_seen="in part: what its own agents have",
+    partly_seen="seen in part: what its own agents send or hear",
     unseen="not seen",
     facts="Also seen, the same whatever the data:",
 )

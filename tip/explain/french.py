@@ -253,7 +253,7 @@ _STAGED: Final = Staged(
     inside="complice",
     partly_inside="certains",
     seen="vu par « {coalition} »",
-    partly_seen="en partie : ce qu’ont ses propres agents",
+    partly_seen="vu en partie : ce que ses propres agents envoient ou entendent",
     unseen="non vu",
     facts="Vu aussi, quelles que soient les données :",
 )

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from tip.explain.scene import Held, Seen, scene
+from tip.explain.eyes import Seen
+from tip.explain.scene import Held, scene
 from tip.explain.tongues import tongue_of
 
 if TYPE_CHECKING:
