@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -162,3 +163,26 @@ def test_paths_are_written_as_toml_writes_them() -> None:
     assert label(("privacy", "also", 0, "epsilon")) == "privacy.also[0].epsilon"
     assert label(("data", "numbers", "Heart rate", "range")) == 'data.numbers."Heart rate".range'
     assert label(("a", 'say "x"')) == 'a."say \\"x\\""'
+
+
+def test_decimals_may_be_kept_exactly() -> None:
+    tables, places = load("a = 0.1\nb = [1e-2, 3]\n", "flow.toml", parse_float=Fraction)
+    assert tables == {"a": Fraction(1, 10), "b": [Fraction(1, 100), 3]}
+    assert places.of("b") == "flow.toml:2"
+
+
+@pytest.mark.parametrize("key", [".".join("a" * 100), ' . "x" . '.join("a" * 50), ".".join("a" * 100_000)])
+def test_keys_of_many_parts_are_refused_at_once(key: str) -> None:
+    for text in (f"x = 1\n{key} = 1", f"x = 1\n[{key}]"):
+        with pytest.raises(ConfigurationError, match=r"f\.toml:2 is not TOML: a key has more than 64 parts"):
+            load(text, "f.toml")
+
+
+def test_long_texts_with_points_are_no_keys() -> None:
+    tables, _ = load('a = "' + "1.5, " * 500 + '"\nb = ' + "[" + "1.5, " * 500 + "]", "f.toml")
+    assert len(tables["b"]) == 500
+
+
+def test_numbers_that_python_refuses_to_read_are_refused() -> None:
+    with pytest.raises(ConfigurationError, match=r"f\.toml holds a value that cannot be read"):
+        load("a = " + "9" * 5000, "f.toml")
