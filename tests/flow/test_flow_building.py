@@ -38,7 +38,7 @@ def test_the_builder_and_the_text_make_the_same_flow() -> None:
         .noise("share", of="phone", law="discrete gaussian", deviation=1500, rounds=20)
         .message("vector", by="phone", says="update + share", to="aggregator", ring=32)
         .message("total", by="aggregator", says="sum(vector, answering)", to=["coordinator"], ring=32)
-        .message("model", by="coordinator", says="total", to=("everybody",))
+        .message("model", by="coordinator", says="total", to=("everybody",), ring=32)
         .fact("round", to="everybody", what="the number of the round")
         .require(against="coordinator + 10% of agents", epsilon=4, delta=1e-6)
         .build()
