@@ -84,6 +84,10 @@ class Matrix:
 
     B: csr_array
     magnitudes: csr_array
+    transposed: (
+        csr_array  # B', and |B|': a product with rows of two entries reads a short vector, which stays in the cache
+    )
+    transposed_magnitudes: csr_array
     variances: Floats
     own: Indices
     own_entry: Floats
@@ -111,10 +115,12 @@ def matrix(B: csr_array, variances: Floats) -> Matrix:  # noqa: N803 - the name 
                 instead="leave out columns without variance; rescale",
             )
     magnitudes = csr_array((np.abs(ready.data), ready.indices, ready.indptr), shape=ready.shape)
+    transposed = csr_array(ready.T)
+    turned = csr_array((np.abs(transposed.data), transposed.indices, transposed.indptr), shape=transposed.shape)
     in_row = np.diff(ready.indptr)
     in_column = np.bincount(ready.indices, minlength=ready.shape[1])
     own, entry = _owned(ready, spread, in_row, in_column)
-    return Matrix(ready, magnitudes, spread, own, entry, _error(in_row), _error(in_column))
+    return Matrix(ready, magnitudes, transposed, turned, spread, own, entry, _error(in_row), _error(in_column))
 
 
 def upper_bound(noise: Matrix, a: Floats, w: Floats) -> Fraction:
@@ -151,7 +157,7 @@ def lower_bound(noise: Matrix, a: Floats, z: Floats) -> Fraction:
     shift = abs(float(terms.sum())) - 2 * (used + 16) * UNIT * weight - _TINY
     if not shift > 0 or not math.isfinite(shift):
         return Fraction(0)
-    size = np.abs(noise.B.T @ z) + noise.column_error * (noise.magnitudes.T @ np.abs(z))
+    size = np.abs(noise.transposed @ z) + noise.column_error * (noise.transposed_magnitudes @ np.abs(z))
     return Fraction(shift) ** 2 / sum_up(noise.variances * size * size)
 
 

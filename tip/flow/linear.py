@@ -45,7 +45,6 @@ __all__ = ["Loss", "loss", "losses"]
 
 DENSE: Final = 2000  # rows
 EXACT: Final = 200  # rows
-_BLOCK: Final = 8  # changes that are solved at once in a large view
 _EXACT_ENTRY: Final = 2.0**53
 
 
@@ -108,8 +107,7 @@ def _together(noise: Matrix, changes: Floats, tolerance: float) -> tuple[Loss, .
     columns = [np.ascontiguousarray(changes[:, index]) for index in range(count)]
     if noise.owned and rows > DENSE:
         ready = iterative.prepared(noise)
-        blocks = [np.stack(columns[at : at + _BLOCK], axis=1) for at in range(0, count, _BLOCK)]
-        return tuple(one for block in blocks for one in iterative.losses(ready, block, tolerance=tolerance))
+        return tuple(iterative.loss(ready, column, tolerance=tolerance) for column in columns)
     if not noise.owned and rows <= EXACT and _whole(noise, changes):
         return tuple(_by_rationals(noise, column) for column in columns)
     if rows > DENSE:
@@ -124,7 +122,7 @@ def _together(noise: Matrix, changes: Floats, tolerance: float) -> tuple[Loss, .
 
 
 def _dense(noise: Matrix, a: Floats, test: Floats, floor: float | None) -> Loss:
-    weights = noise.variances * (noise.B.T @ test)
+    weights = noise.variances * (noise.transposed @ test)
     if floor is None:
         weights = repaired(noise, a, weights)
         return Loss(upper_bound(noise, a, weights), lower_bound(noise, a, test), weights, test, exact=False)
@@ -155,7 +153,7 @@ def _solver(noise: Matrix, system: Floats) -> Callable[[Floats], Floats]:
 
     def solve(a: Floats) -> Floats:
         first: Floats = cho_solve(factor, a / scale) / scale
-        rest: Floats = a - noise.B @ (noise.variances * (noise.B.T @ first))
+        rest: Floats = a - noise.B @ (noise.variances * (noise.transposed @ first))
         return np.asarray(first + cho_solve(factor, rest / scale) / scale, np.float64)
 
     return solve
@@ -164,7 +162,7 @@ def _solver(noise: Matrix, system: Floats) -> Callable[[Floats], Floats]:
 def _least_eigenvalue(noise: Matrix, system: Floats) -> float:
     """A proven t > 0 below every eigenvalue of S = B V B'."""
     spread = noise.magnitudes @ (
-        noise.variances * (noise.magnitudes.T @ np.ones(len(system)))
+        noise.variances * (noise.transposed_magnitudes @ np.ones(len(system)))
     )  # row sums of |B| V |B|'
     error = 8 * (noise.B.shape[1] + 32) * UNIT * float(spread.max())
     proven = least_eigenvalue(system, float(eigvalsh(system, subset_by_index=(0, 0))[0]) / 2, error)

@@ -165,7 +165,9 @@ def _moments(graph: Laplacian) -> tuple[Floats, Floats]:
         rows = csr_array(full[begin:end])
         two = csr_array(rows @ full)
         moments[3, begin:end] = np.asarray((two * rows).sum(axis=1))
-        moments[4, begin:end] = np.asarray((two * two).sum(axis=1))
+        moments[4, begin:end] = np.add.reduceat(np.append(two.data**2, 0.0), two.indptr[:-1]) * (
+            np.diff(two.indptr) > 0
+        )
     return moments, sizes
 
 
