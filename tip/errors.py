@@ -25,12 +25,17 @@ class TipError(Exception):
 
 
 class ConfigurationError(TipError, ValueError):
-    """A request that cannot be met, told as where, what, why, and what would be possible instead."""
+    """A request that cannot be met, told as where, what, why, and what would be possible instead.
+
+    `path`: of the table or key that it speaks of, where that is known; a reader finds the line by it.
+    """
 
     exit_code: ClassVar[int] = 2
 
-    def __init__(self, what: str, *, where: str = "", why: str = "", instead: str = "") -> None:
-        self.what, self.where, self.why, self.instead = what, where, why, instead
+    def __init__(
+        self, what: str, *, where: str = "", why: str = "", instead: str = "", path: tuple[str | int, ...] | None = None
+    ) -> None:
+        self.what, self.where, self.why, self.instead, self.path = what, where, why, instead, path
         sentences = [f"{where} {what}" if where else what, _begun(why), _begun(instead)]
         super().__init__(" ".join(s if s.endswith((".", "?", "!")) else f"{s}." for s in sentences if s))
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tip.errors import ConfigurationError
-from tip.flow.coherence import MOST_PARTS, Unfit, coalition_names
+from tip.flow.coherence import MOST_PARTS, coalition_names
 from tip.flow.expressions import DEEPEST, Added, Expression, Scaled, Symbol, parse
 from tip.flow.model import (
     Aim,
@@ -127,7 +127,7 @@ UNFIT: list[tuple[dict[str, Any], tuple[str | int, ...], str]] = [
 def test_what_does_not_fit_is_refused_with_its_path(
     changes: dict[str, Any], path: tuple[str | int, ...], says: str
 ) -> None:
-    with pytest.raises(Unfit) as refused:
+    with pytest.raises(ConfigurationError) as refused:
         replace(FLOW, **changes)
     assert says in str(refused.value)
     assert refused.value.path == path
@@ -162,19 +162,19 @@ def test_formulas_that_could_not_be_read_again_are_refused() -> None:
         deep = Scaled(Fraction(2), deep)
     long = Added((Symbol("s"),) * 50_000)
     for says, told in ((deep, "50 deep"), (long, "100,000 characters")):
-        with pytest.raises(Unfit, match=told):
+        with pytest.raises(ConfigurationError, match=told):
             replace(FLOW, messages=(Message("m", "g", says, ("p",)),))
 
 
 def test_flows_have_few_parts() -> None:
-    with pytest.raises(Unfit, match="at most 2,000 parties"):
+    with pytest.raises(ConfigurationError, match="at most 2,000 parties"):
         replace(FLOW, parties=tuple(f"p{i}" for i in range(MOST_PARTS + 1)))
 
 
 def test_the_rounds_of_a_report_are_those_of_its_secret() -> None:
     twice = replace(FLOW, secrets=(secret("s", "g", rounds=2),))
     assert replace(twice, reports=(Report("r", "s", ONE, ("p",), rounds=2),)).reports[0].rounds == 2
-    with pytest.raises(Unfit, match="has 3 rounds, its secret 2"):
+    with pytest.raises(ConfigurationError, match="has 3 rounds, its secret 2"):
         replace(twice, reports=(Report("r", "s", ONE, ("p",), rounds=3),))
 
 

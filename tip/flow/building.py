@@ -22,9 +22,8 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Self, TypeAlias, TypedDict
 
 from tip.flow import parts
-from tip.flow.coherence import Unfit
-from tip.flow.entries import Entry, told
-from tip.flow.model import Flow, Secret
+from tip.flow.entries import Entry
+from tip.flow.model import Secret
 from tip.flow.vocabulary import LISTED, NAMED, SIZE
 from tip.locating import Places
 
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Unpack
 
-    from tip.flow.model import Aim, Group, Report, Requirement
+    from tip.flow.model import Aim, Flow, Group, Report, Requirement
 
 Number: TypeAlias = int | float | str | Fraction
 Names: TypeAlias = "str | Sequence[str]"
@@ -148,20 +147,17 @@ class FlowBuilder:
 
     def build(self) -> Flow:
         """The flow, checked as a whole."""
-        made = {kind: tuple(found) for kind, found in self._parts.items()}
-        try:
-            return Flow(
-                self._name,
-                self._about,
-                tuple(self._groups),
-                tuple(self._parties),
-                reports=tuple(self._reports),
-                requirements=tuple(self._requirements),
-                aims=tuple(self._aims),
-                **made,  # type: ignore[arg-type] # each kind has its own maker
-            )
-        except Unfit as error:
-            raise told(error, error.path, Places()) from error
+        fields = {
+            "name": self._name,
+            "about": self._about,
+            "groups": tuple(self._groups),
+            "parties": tuple(self._parties),
+            "reports": tuple(self._reports),
+            "requirements": tuple(self._requirements),
+            "aims": tuple(self._aims),
+            **{kind: tuple(found) for kind, found in self._parts.items()},
+        }
+        return parts.flow(fields, Places())
 
     def _add(self, kind: str, name: str, values: Mapping[str, object]) -> Self:
         self._parts[kind].append(parts.MAKERS[kind](_entry(kind, name, values)))

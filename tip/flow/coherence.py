@@ -3,7 +3,7 @@
 What is checked here needs the whole flow; single parts check themselves. Nothing is said about privacy: an
 incoherent flow means nothing, an unprotected one means "not proven".
 
-Every refusal is `Unfit` and carries the path of what does not fit, in the words of the flow language
+Every refusal carries the path of what does not fit, in the words of the flow language
 ("messages", "sum", "says"): `tip.flow.language` finds the line of the text by it.
 """
 
@@ -36,15 +36,13 @@ from tip.flow.model import (
 from tip.flow.numbers import MOST_BITS, keepable
 from tip.flow.saying import check_messages, exists, receivers
 from tip.flow.shapes import over
-from tip.flow.unfit import Unfit, at
+from tip.flow.unfit import at
 from tip.privacy.coalitions import COORDINATOR, NETWORK, WORLD, Coalition
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tip.locating import Path
-
-__all__ = ["MOST_PARTS", "MOST_PICKS", "Unfit", "check", "coalition_names"]
 
 MOST_PARTS: Final = 2_000  # of each kind: groups are numbers, so a flow of a million agents has few parts
 MOST_PICKS: Final = 50_000_000  # of a k-out graph, which has to be drawn
@@ -56,7 +54,7 @@ _KINDS: Final[dict[str, type]] = {  # the field of a flow -> what stands in it
 
 
 def check(flow: Flow) -> None:
-    """Raise `Unfit` for the first thing that does not fit."""
+    """Raise `ConfigurationError` for the first thing that does not fit."""
     with at():
         _kinds(flow)
         _names(flow)

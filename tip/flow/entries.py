@@ -26,10 +26,6 @@ _LARGEST_WHOLE: Final = 1 << 63
 Kind = TypeVar("Kind", bound=StrEnum)
 
 
-class Told(ConfigurationError):
-    """An error that already names the key that it speaks of."""
-
-
 @dataclass(frozen=True, slots=True)
 class Key:
     """A key of the language: what it means, and how a value of it may look."""
@@ -55,9 +51,9 @@ class Entry:
     def of(cls, path: Path, values: object, keys: Keys, places: Places) -> Entry:
         """The entry, if it is a table and has no unknown key."""
         if not isinstance(values, dict):
-            raise Told(
+            raise ConfigurationError(
                 f"{label(path)} is a table of keys, not {shown(values)}", where=places.of(*path),
-                instead=f"Its keys are {', '.join(keys)}",
+                instead=f"Its keys are {', '.join(keys)}", path=path,
             )  # fmt: skip
         for key in values:
             if key not in keys:
@@ -72,7 +68,9 @@ class Entry:
     def refused(self, key: str, what: str, *, why: str = "", instead: str = "") -> ConfigurationError:
         """An error that begins with the key and points at its line."""
         path = (*self.path, key)
-        return Told(f"{label(path)} {what}", where=self.places.of(*path), why=why, instead=instead)
+        return ConfigurationError(
+            f"{label(path)} {what}", where=self.places.of(*path), why=why, instead=instead, path=path
+        )
 
     def has(self, key: str) -> bool:
         """Whether the key is there."""
@@ -86,9 +84,9 @@ class Entry:
         if found:
             raise self.refused(found[1], f"stands beside {found[0]}, which says the same", instead="Leave one out")
         told = " | ".join(f"{key} = {self.keys[key].example}" for key in keys)
-        raise Told(
+        raise ConfigurationError(
             f"{label(self.path)} has none of {', '.join(keys)}", where=self.places.of(*self.path),
-            why=f"One of them says {self.keys[keys[0]].help}", instead=f"For example {told}",
+            why=f"One of them says {self.keys[keys[0]].help}", instead=f"For example {told}", path=self.path,
         )  # fmt: skip
 
     def value(self, key: str) -> object:
@@ -98,9 +96,9 @@ class Entry:
         about = self.keys[key]
         why = f"It says {about.help}"
         why += "; it decides privacy, so it has no default" if about.decides_privacy else ""
-        raise Told(
+        raise ConfigurationError(
             f"{label((*self.path, key))} is missing", where=self.places.of(*self.path),
-            why=why, instead=f"For example {key} = {about.example}",
+            why=why, instead=f"For example {key} = {about.example}", path=self.path,
         )  # fmt: skip
 
     def text(self, key: str, default: str | None = None) -> str:
@@ -173,9 +171,9 @@ class Entry:
         """Errors of the model inside are told with the line of this key, or of the key that they speak of."""
         try:
             yield
-        except Told:
-            raise
         except ConfigurationError as error:
+            if error.path is not None:
+                raise
             spoken = key or self._spoken(error.what)
             path = (*self.path, spoken) if spoken else self.path
             raise told(error, path, self.places) from error
@@ -191,8 +189,8 @@ def told(error: ConfigurationError, path: Path, places: Places) -> Configuration
     name = repr(path[1]) if len(path) > 1 else ""
     own = re.match(r"[a-z ]+ " + re.escape(name) + r" (?=\w)", error.what) if name else None
     what = f"{label(path)} {error.what[own.end() :]}" if own else f"{label(path)}: {error.what}"
-    return Told(
-        what if path else error.what, where=places.of(*path), why=error.why, instead=error.instead
+    return ConfigurationError(
+        what if path else error.what, where=places.of(*path), why=error.why, instead=error.instead, path=path
     )  # fmt: skip
 
 
@@ -202,7 +200,8 @@ def unknown(path: Path, known: Sequence[str], places: Places) -> ConfigurationEr
     plain = {re.sub(r"[\W_]", "", k.lower()): k for k in known}
     near = difflib.get_close_matches(re.sub(r"[\W_]", "", word.lower()), list(plain), n=1, cutoff=0.65)
     here = f"[{label(path[:-1])}] has the keys" if len(path) > 1 else "A flow has the tables and keys"
-    return Told(
+    return ConfigurationError(
         f"{label(path)} is not a key", where=places.of(*path),
         instead=f"Did you mean {plain[near[0]]}?" if near else f"{here} {', '.join(known)}",
+        path=path,
     )  # fmt: skip

@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING, Final
 
 from tip.errors import ConfigurationError
 from tip.flow import parts
-from tip.flow.coherence import Unfit
-from tip.flow.entries import Entry, told, unknown
-from tip.flow.model import Flow, Report, Secret
+from tip.flow.entries import Entry, unknown
+from tip.flow.model import Secret
 from tip.flow.numbers import decimal, shown
 from tip.flow.vocabulary import EVERY_KEY, FORMAT, LISTED, NAMED, SIZE, TOP
 from tip.flow.writing import write
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Iterator, Mapping
 
+    from tip.flow.model import Flow, Report
     from tip.locating import Path, Places
 
 __all__ = ["read", "read_file", "write"]
@@ -69,19 +69,17 @@ def _flow(tables: Mapping[str, object], places: Places) -> Flow:
     made = {kind: tuple(maker(entry) for entry in _named(tables, kind, places)) for kind, maker in parts.MAKERS.items()}
     parties = top.texts("parties", ())
     name, about = top.text("name"), top.text("about")
-    try:
-        return Flow(
-            name,
-            about,
-            tuple(parts.group(agents, group) for group in agents.values),
-            parties,
-            reports=_reports(tables, tuple(part for part in made["secrets"] if isinstance(part, Secret)), places),
-            requirements=tuple(parts.requirement(entry) for entry in _listed(tables, "requirements", places)),
-            aims=tuple(parts.aim(entry) for entry in _listed(tables, "aims", places)),
-            **made,  # type: ignore[arg-type] # each kind has its own maker
-        )
-    except Unfit as error:
-        raise told(error, error.path, places) from error
+    fields = {
+        "name": name,
+        "about": about,
+        "groups": tuple(parts.group(agents, group) for group in agents.values),
+        "parties": parties,
+        "reports": _reports(tables, tuple(part for part in made["secrets"] if isinstance(part, Secret)), places),
+        "requirements": tuple(parts.requirement(entry) for entry in _listed(tables, "requirements", places)),
+        "aims": tuple(parts.aim(entry) for entry in _listed(tables, "aims", places)),
+        **made,
+    }
+    return parts.flow(fields, places)
 
 
 def _reports(tables: Mapping[str, object], secrets: tuple[Secret, ...], places: Places) -> tuple[Report, ...]:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
+from tip.errors import ConfigurationError
+from tip.flow.entries import told
 from tip.flow.expressions import parse
 from tip.flow.model import (
     Aim,
@@ -16,6 +18,7 @@ from tip.flow.model import (
     Choice,
     Cohort,
     Fact,
+    Flow,
     Graph,
     Group,
     Interval,
@@ -34,11 +37,12 @@ from tip.flow.vocabulary import DOMAINS, PLANNED, SIZES
 from tip.privacy.statements import Neighboring
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from fractions import Fraction
 
     from tip.flow.entries import Entry
     from tip.flow.model import Domain
+    from tip.locating import Places
 
     Part = Graph | Table | Cohort | Secret | Noise | Message | Fact
 
@@ -147,6 +151,14 @@ def aim(entry: Entry) -> Aim:
     weight = entry.number("weight")
     with entry.located():
         return Aim(entry.text("error_of"), weight)
+
+
+def flow(fields: Mapping[str, object], places: Places) -> Flow:
+    """The whole flow; what does not fit together is told with its line."""
+    try:
+        return Flow(**fields)  # type: ignore[arg-type] # the flow looks at every part of it
+    except ConfigurationError as error:
+        raise told(error, error.path or (), places) from error
 
 
 MAKERS: Final[MappingProxyType[str, Callable[[Entry], Part]]] = MappingProxyType(
