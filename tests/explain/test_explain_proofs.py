@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -15,6 +16,7 @@ from tip.explain.words import in_words, tell
 from tip.flow.derivation import Derivation, Node
 from tip.flow.expressions import parse
 from tip.flow.model import Ball, Flow, Group, Law, Message, Noise, Secret
+from tip.flow.reasoning import derive
 from tip.privacy.coalitions import Coalition
 from tip.privacy.guarantees import Delta, Guarantee, Kind, Neighboring, Security, Status, Unit
 
@@ -90,7 +92,8 @@ def test_what_is_published_stands_beside() -> None:
 
 LEAK = Node(
     "leak", "z reads x", {"column": 0, "agent": 0, "ring": 0},
-    (Node("view", "seen", {"messages": "loud, soft", "rows": 2}),), vectors={"z": (Fraction(1), Fraction(-1))},
+    (Node("view", "seen", {"messages": "loud, soft", "rows": 6}),),
+    vectors={"z": tuple(map(Fraction, (0, 1, 0, 0, -1, 0)))},
 )  # fmt: skip
 UNPROVEN = promise(epsilon=None, status=Status.NOT_PROVEN, missing="a leak: no finite epsilon")
 
@@ -99,9 +102,11 @@ UNPROVEN = promise(epsilon=None, status=Status.NOT_PROVEN, missing="a leak: no f
 def test_a_leak_names_the_combination_that_reveals(audience: Any) -> None:  # noqa: ANN401
     root = Node("not proven", "a leak", premises=(LEAK,))
     words = " ".join(in_words(UNPROVEN, audience, derivation=derivation(root, UNPROVEN)))
-    assert "A leak, the loss is infinite: the combination z = 1 × loud + -1 × soft of the messages loud, soft" in words
+    assert (
+        "A leak, the loss is infinite: the combination z = 1 × loud.1 - 1 × soft.1 of the messages loud, soft" in words
+    )
     french = " ".join(in_words(UNPROVEN, audience, "fr", derivation=derivation(root, UNPROVEN)))
-    assert "la combinaison z = 1 × loud + -1 × soft des messages loud, soft" in french
+    assert "la combinaison z = 1 × loud.1 - 1 × soft.1 des messages loud, soft" in french
 
 
 def test_participants_are_told_that_all_is_read() -> None:
@@ -119,3 +124,21 @@ def test_a_long_or_modular_leak_is_told_short() -> None:
     told = " ".join(in_words(UNPROVEN, "engineer", derivation=derivation(node, UNPROVEN)))
     assert "1.0 × [7] + … (40) (mod 2^16)" in told
     assert "[8]" not in told
+
+
+@pytest.mark.parametrize("rounds", [1, 3])
+def test_the_leak_of_a_real_derivation_names_its_rows(rounds: int) -> None:
+    """The rows that are named hold the same noise: of one agent, in one round."""
+    flow = replace(
+        FLOW,
+        secrets=(replace(FLOW.secrets[0], rounds=rounds),),
+        noises=(replace(FLOW.noises[0], rounds=rounds),),
+        messages=(*FLOW.messages, Message("late", "agents", parse("previous(g)"), ("coordinator",))),
+    )
+    told = derive(flow, "coordinator", delta=1e-6)
+    words = " ".join(in_words(told.guarantee, "engineer", derivation=told))
+    found = re.search(r"z = -?(\S+) × loud\.(\d)(.*?) [-+] (\S+) × soft\.(\d)(.*?) of the messages", words)
+    assert found is not None, words
+    assert found[1] == found[4]
+    assert (found[2], found[3]) == (found[5], found[6])
+    assert ("round" in found[3]) == (rounds > 1)

@@ -159,6 +159,8 @@ def test_no_privacy_is_no_number() -> None:
 
 def test_a_weak_guarantee_says_that_it_is_none() -> None:
     question = "whether the data in your place are yours or some quite different ones"
+    assert not [s for s in in_words(promise(epsilon=30.0)) if "this is a limit" in s]
+    assert "What remains: everything" in " ".join(in_words(promise(epsilon=30.0)))
     assert f"It does not limit how surely these observers can tell {question}." in in_words(promise(epsilon=30.0))
 
 
@@ -222,10 +224,11 @@ def test_engineers_are_not_told_twice() -> None:
         ("coordinator + 10% of agents", "the coordinator and any group of 10 out of every 100 people enrolled"),
         ("99.999% of agents", "any group of 99,999 out of every 100,000 people enrolled"),
         ("12.5% of agents", "any group of 1 out of every 8 people enrolled"),
+        ("helper", "“helper”"),
     ],
 )
 def test_participants_read_shares_as_counts(text: str, words: str) -> None:
-    assert coalition_in_words(Coalition.parse(text), "participant").startswith(words)
+    assert coalition_in_words(Coalition.parse(text, names=("helper",)), "participant").startswith(words)
 
 
 @pytest.mark.parametrize(
@@ -243,6 +246,7 @@ def test_participants_read_shares_as_counts(text: str, words: str) -> None:
         ),
         ("coordinator + network", "the coordinator and an eavesdropper on the network, who pool all that they see"),
         ("helper", "helper"),
+        ("coordinator + helper", "the coordinator and helper, who pool"),
     ],
 )
 def test_coalitions_have_words(text: str, words: str) -> None:
@@ -283,6 +287,8 @@ def test_figures_are_rounded_up(value: float, digits: int) -> None:
         (1.9991, "2"),
         (1234.5, "1240"),
         (math.inf, "not bounded"),
+        (5.1961e20, "5.2e20"),
+        (123456789.0, "124000000"),
     ],
 )
 def test_figures_read_well(value: float, told: str) -> None:

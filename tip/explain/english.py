@@ -99,6 +99,8 @@ _PLAIN: Final = Plain(
     remains="What remains: this is a limit, not nothing at all. Within it these observers may learn something about "
     "you, and they learn what is true of people in general. If something that it relies on is not true, they may "
     "learn more, in the worst case your data.",
+    all_remains="What remains: everything. The rule is kept, but it is too loose to protect you against these "
+    "observers.",
     unenforced="Beware, nothing enforces this: {sentence}.",
     caveat="Beware: {sentence}.",
     relies="It relies on: {sentence}.",
@@ -152,6 +154,7 @@ _EXACT: Final = Exact(
     not_proven="Nothing is promised here: not proven. What is missing: {missing}.",
     leak="A leak, the loss is infinite: the combination {combination} of the messages {messages} holds none of the "
     "noise that the coalition does not know, and it is not zero in a secret of the protected agent.",
+    in_round="{row} (round {round})",
     open="Not protected: {sentence}",
 )
 

@@ -10,6 +10,7 @@ from typing import Final
 THIN: Final = "\u202f"  # between thousands and before ; ? ! in French
 BASES: Final = (100, 1_000, 10_000)
 _SLACK: Final = 1.35  # rounding to a whole count may add so much, else a larger base is taken
+_LONGEST: Final = 15  # digits before the point; larger figures are powers of ten
 _THOUSANDS: Final = re.compile(r"(?<=\d)(?=(?:\d{3})+$)")
 
 
@@ -34,7 +35,9 @@ def rounded_up(value: float, digits: int = 3) -> str:
         return "0"
     exact = Decimal(repr(float(value)))
     up = exact.quantize(Decimal(1).scaleb(exact.adjusted() - digits + 1), rounding=ROUND_CEILING)
-    return f"{up.normalize():e}".replace("e-0", "e-") if exact.adjusted() < -3 else f"{up.normalize():f}"
+    if not -4 < exact.adjusted() < _LONGEST:
+        return f"{up.normalize():e}".replace("e-0", "e-").replace("e+", "e")
+    return f"{up.normalize():f}"
 
 
 def english_count(count: int) -> str:
@@ -55,4 +58,6 @@ def french_figure(value: float) -> str:
 def french(figure: str) -> str:
     """A written figure with a decimal comma and narrow spaces between thousands: `1 234,5`."""
     whole, point, rest = figure.partition(".")
+    if "e" in whole:
+        return whole
     return _THOUSANDS.sub(THIN, whole) + ("," if point else "") + rest

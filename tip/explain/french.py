@@ -110,6 +110,8 @@ _PLAIN: Final = Plain(
     "peuvent apprendre quelque chose sur vous, et ils apprennent ce qui est vrai des gens en général. Si l’une des "
     "choses sur lesquelles la promesse repose n’est pas vraie, ils peuvent en apprendre davantage, au pire vos "
     "données.",
+    all_remains="Ce qui reste possible : tout. La règle est respectée, mais elle est trop lâche pour vous protéger de "
+    "ces observateurs.",
     unenforced="Attention, rien ne l’impose : {sentence}.",
     caveat="Attention : {sentence}.",
     relies="La promesse repose sur ceci : {sentence}.",
@@ -179,6 +181,7 @@ _EXACT: Final = Exact(
     not_proven="Rien n’est promis ici : non démontré. Ce qui manque : {missing}.",
     leak="Fuite, la perte est infinie : la combinaison {combination} des messages {messages} ne contient aucun bruit "
     "inconnu de la coalition, et elle n’est pas nulle en un secret de l’agent protégé.",
+    in_round="{row} (tour {round})",
     open="Non protégé : {sentence}",
 )
 

@@ -76,7 +76,7 @@ def steps(derivation: Derivation, tongue: Tongue) -> tuple[str, ...]:
 
 def leaks(derivation: Derivation, tongue: Tongue) -> tuple[str, ...]:
     """Which combinations of messages reveal a secret."""
-    return tuple(_leak(node, tongue) for node in derivation.root.walk() if node.rule == LEAK)
+    return tuple(_leak(derivation, node, tongue) for node in derivation.root.walk() if node.rule == LEAK)
 
 
 def _numbered(node: Node, number: str) -> Iterator[tuple[str, Node]]:
@@ -99,17 +99,37 @@ def _published(node: Node, tongue: Tongue) -> str:
     return tongue.exact.published.format(says=node.says.rstrip(".")) + source
 
 
-def _leak(node: Node, tongue: Tongue) -> str:
-    """The nonzero entries of z, each with the message or the row of the view that it multiplies."""
-    messages = ", ".join(str(p.numbers.get("messages", "")) for p in node.walk() if p.rule == "view") or "?"
+def _leak(derivation: Derivation, node: Node, tongue: Tongue) -> str:
+    """The nonzero entries of z, each with the row of the view that it multiplies: a message and who sent it."""
+    messages = ", ".join(str(p.numbers.get("messages", "")) for p in node.walk() if p.rule == "view")
     weights = list(node.vectors.get("z", ()))
-    names = messages.split(", ")
-    labels = names if len(names) == len(weights) else [f"[{row}]" for row in range(len(weights))]
+    rows = _rows(derivation, tuple(messages.split(", ")), tongue) if messages else []
+    labels = rows if len(rows) == len(weights) else [f"[{row}]" for row in range(len(weights))]
     terms = [f"{_scalar(_plain(w), tongue)} × {label}" for w, label in zip(weights, labels, strict=True) if w]
-    shown = " + ".join(terms[:_MOST_TERMS]) + (f" + … ({len(terms)})" if len(terms) > _MOST_TERMS else "")
+    shown = " + ".join(terms[:_MOST_TERMS]).replace(" + -", " - ") + (
+        f" + … ({len(terms)})" if len(terms) > _MOST_TERMS else ""
+    )
     ring = node.numbers.get("ring", 0)
     told = f"z = {shown}" + (f" (mod 2^{ring})" if ring else "")
-    return tongue.exact.leak.format(combination=told, messages=messages)
+    return tongue.exact.leak.format(combination=told, messages=messages or "?")
+
+
+def _rows(derivation: Derivation, messages: tuple[str, ...], tongue: Tongue) -> list[str]:
+    """What each row of the view is: `loud.3`, the row of member 3."""
+    from tip.flow.seeing import members_of  # noqa: PLC0415 - matrices are wanted for leaks alone
+    from tip.flow.seen import seen  # noqa: PLC0415
+
+    flow = derivation.flow
+    if not {message.name for message in flow.messages} >= set(messages):
+        return []
+    parties, _ = members_of(flow, derivation.coalition)
+    view = seen(flow, messages, parties=parties, colluders=derivation.colluders).view
+    places = zip(view.row_message.tolist(), view.row_member.tolist(), view.row_round.tolist(), strict=True)
+    names = list[str]()
+    for message, member, turn in places:
+        row = flow.messages[message].name + (f".{member}" if member >= 0 else "")
+        names.append(row if not view.row_round.any() else tongue.exact.in_round.format(row=row, round=turn + 1))
+    return names
 
 
 def _plain(weight: Fraction | float) -> Scalar:

@@ -58,6 +58,7 @@ class Plain:
     strong_cryptography: str
     weak_cryptography: str
     remains: str
+    all_remains: str
     unenforced: str
     caveat: str
     relies: str
@@ -97,6 +98,7 @@ class Exact:
     published: str
     not_proven: str
     leak: str
+    in_round: str
     open: str
 
 

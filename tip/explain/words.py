@@ -156,8 +156,10 @@ def beyond_words(guarantee: Guarantee, language: Language = "en") -> tuple[str, 
 def coalition_in_words(coalition: Coalition, audience: Audience = "engineer", language: Language = "en") -> str:
     """Who they are, without a full stop: `the coordinator and any 10 % of the enrolled agents, ...`."""
     who = tongue_of(language).who
-    named = [who.parties.get(party, party) for party in sorted(coalition.parties)]
-    share = who.people if audience == "participant" else who.agents
+    plain = audience == "participant"
+    quoted = tongue_of(language).quoted if plain or language != "en" else str
+    named = [who.parties.get(party) or quoted(party) for party in sorted(coalition.parties)]
+    share = who.people if plain else who.agents
     members = [*named, share(coalition.fraction, who.chosen[coalition.chosen])] if coalition.fraction else named
     if not members:
         return who.world
@@ -194,9 +196,15 @@ def _trade_off(guarantee: Guarantee, tongue: Tongue) -> str:
         distance = plain.distances.get(guarantee.distance, tongue.quoted(guarantee.distance))
         return plain.metric.format(distance=distance)
     hits, base = out_of(guarantee.hit_rate(FALSE_ALARMS))
-    if hits >= base:
+    if _unlimited(guarantee):
         return plain.no_limit.format(question=plain.yours[relation])
     return plain.trade_off(round(FALSE_ALARMS * base), hits, base, plain.questions[relation], plain.truths[relation])
+
+
+def _unlimited(guarantee: Guarantee) -> bool:
+    """Whether the count that participants would read is all of them."""
+    hits, base = out_of(guarantee.hit_rate(FALSE_ALARMS))
+    return hits >= base and guarantee.kind is not Kind.METRIC
 
 
 def _for_engineers(guarantee: Guarantee, tongue: Tongue) -> tuple[str, ...]:
@@ -265,7 +273,9 @@ def _standing(guarantee: Guarantee, audience: Audience, tongue: Tongue) -> tuple
         security = (tongue.plain.strong_cryptography if strong else tongue.plain.weak_cryptography,)
     else:
         security = (tongue.exact.cryptography.format(work=tongue.exact.work.format(bits=bits) if bits else ""),)
-    return (status, *security, *([tongue.plain.remains] if plain else []))
+    if not plain:
+        return (status, *security)
+    return (status, *security, tongue.plain.all_remains if _unlimited(guarantee) else tongue.plain.remains)
 
 
 def _premises(guarantee: Guarantee, audience: Audience, tongue: Tongue, *, enforced: bool) -> tuple[str, ...]:
