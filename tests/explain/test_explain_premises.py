@@ -66,6 +66,7 @@ def test_an_unknown_name_is_told_by_its_own_sentence() -> None:
         ("own-minimum", "an agent sends nothing in a round released with fewer than 3,700 agents", ["3,700"]),
         ("colluders", "each of the 4,015 enrolled agents adds its own noise and tells nobody", ["4,015"]),
         ("colluders", "at most 401 of the 4,015 enrolled agents pool what they see; all others", ["401", "4,015"]),
+        ("colluders", "at most 1 of the 16 agents pool what they see or leave their noise out", ["16"]),
         ("shuffler", "the mixer mixes at least 1,200 honest reports before it hands them on, without names", ["1,200"]),
     ],
 )  # fmt: skip

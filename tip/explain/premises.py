@@ -83,6 +83,16 @@ PREMISES: Final[Mapping[str, tuple[Wording, ...]]] = {
             "chacun des {0} agents inscrits ajoute son propre bruit et ne le révèle à personne",
         ),
         Wording(
+            f"at most 1 of the {_N} (?:enrolled )?agents.*",
+            "no more than one of the {0} people enrolled tells others what it sees or leaves out the chance numbers that "
+            "hide the others; the devices of all others, yours among them, add theirs and tell them to nobody",
+            "parmi les {0} personnes inscrites, une seule au plus révèle ce qu’elle voit ou omet les nombres tirés au "
+            "hasard qui cachent les autres ; les appareils de toutes les autres, dont le vôtre, ajoutent les leurs et "
+            "ne les révèlent à personne",
+            "parmi les {0} agents inscrits, un seul au plus révèle ce qu’il voit ou omet son bruit ; tous les autres "
+            "ajoutent le leur sans le révéler, et l’agent protégé est des leurs",
+        ),
+        Wording(
             f"at most {_N} of the {_N} (?:enrolled )?agents.*",
             "at most {0} of the {1} people enrolled pool what they see or leave out the chance numbers that hide the "
             "others; the devices of all others, yours among them, add theirs and tell them to nobody",
