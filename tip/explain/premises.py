@@ -84,8 +84,8 @@ PREMISES: Final[Mapping[str, tuple[Wording, ...]]] = {
         ),
         Wording(
             f"at most 1 of the {_N} (?:enrolled )?agents.*",
-            "no more than one of the {0} people enrolled tells others what it sees or leaves out the chance numbers that "
-            "hide the others; the devices of all others, yours among them, add theirs and tell them to nobody",
+            "no more than one of the {0} people enrolled tells others what it sees or leaves out the chance numbers "
+            "that hide the others; the devices of all others, yours among them, add theirs and tell them to nobody",
             "parmi les {0} personnes inscrites, une seule au plus révèle ce qu’elle voit ou omet les nombres tirés au "
             "hasard qui cachent les autres ; les appareils de toutes les autres, dont le vôtre, ajoutent les leurs et "
             "ne les révèlent à personne",
