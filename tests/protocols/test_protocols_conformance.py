@@ -339,7 +339,7 @@ def test_a_sum_in_a_round_that_was_given_up_is_caught() -> None:
 def test_a_private_field_declared_as_a_fact_is_caught(protocol: ModuleType, role: str, own: str) -> None:
     """By the table, and, where the table lies as well, by the data."""
     flow = flow_of(protocol)
-    total = flow.messages[1].says
+    total = flow_of(ideal).message("Sum.body").says
     kept = tuple(replace(m, says=total) if m.name == "released" else m for m in flow.messages if m.name != own)
     mutant = replace(flow, messages=kept, facts=(*flow.facts, Fact(own, (role,), "nothing of interest")))
     assert (Trouble.UNTOLD, role, own) in caught(untold(protocol, mutant))

@@ -163,7 +163,7 @@ def test_what_the_sum_protocols_say() -> None:
     said = {m.name: (m.by, write(m.says), m.to) for m in FLOWS["clear"].messages}
     assert said == {
         "Vector.body": ("agent", "update + share", ("coordinator",)),
-        "released": ("coordinator", "sum(update + share, cohort)", ("everybody",)),
+        "released": ("coordinator", "sum(Vector.body, cohort)", ("everybody",)),
     }
     assert FLOWS["ideal"].message("Vector.body").to == ("adder",)
     assert FLOWS["ideal"].message("Sum.body").to == ("coordinator",)

@@ -51,8 +51,8 @@ def moved_noise(shift: Shift, change: Change) -> Event:
         return Nothing()
     single = Fraction(square) / (2 * shift.size)
     if shift.size >= LEAST_SHARE_VARIANCE:
-        total = DiscreteGaussianSum(square, shift.size, len(shift.columns), dimension)
-        if len(shift.columns) > 1 and rho_of_sum(total) < single:
+        total = DiscreteGaussianSum(square, shift.size, shift.shares, dimension)
+        if shift.shares > 1 and rho_of_sum(total) < single:
             return total
     if dimension == 1:
         return DiscreteGaussian(isqrt(square), shift.size)

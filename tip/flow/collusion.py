@@ -129,9 +129,9 @@ def _alike(flow: Flow, count: int, fixed: Agents) -> Cover:
         parts = [fixed]
         for group in flow.groups:
             first = flow.first_agent(group.name)
-            free = np.setdiff1d(np.arange(first, first + group.size), np.append(fixed, victim))
+            free = _others(first, group.size, np.append(fixed, victim))
             parts.append(free[max(0, free.size - count) :])
-        cases.append(Case(np.unique(np.concatenate(parts)).astype(np.int64), (victim,)))
+        cases.append(Case(np.sort(np.concatenate(parts)), (victim,)))
     several = len(flow.groups) > 1
     says = f"no message tells members of a group apart: any {count:,} colluders are like any others"
     says += ", and each group is taken to hold as many of them as it can" if several else ""
@@ -144,10 +144,18 @@ def _first_of_each_kind(flow: Flow, known: Agents) -> tuple[int, ...]:
     found = []
     for group in flow.groups:
         first = flow.first_agent(group.name)
-        honest = np.setdiff1d(np.arange(first, first + group.size), known)
+        honest = _others(first, group.size, known)
         if group.name in owners and honest.size:
             found.append(int(honest[0]))
     return tuple(found)
+
+
+def _others(first: int, size: int, known: Agents) -> Agents:
+    """The members of a group, by their index among all agents, that are not among the known."""
+    free = np.ones(size, np.bool_)
+    inside = known[(known >= first) & (known < first + size)] - first
+    free[inside] = False
+    return first + np.flatnonzero(free)
 
 
 def _each(flow: Flow, count: int, fixed: Agents) -> Cover:

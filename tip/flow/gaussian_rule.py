@@ -18,7 +18,7 @@ from tip.errors import ConfigurationError
 from tip.flow.derivation import Node, Scalar, Vector
 from tip.flow.exact import exact_loss
 from tip.flow.joint import joint_bound
-from tip.flow.outcomes import Outcome, gaussian, unproven
+from tip.flow.outcomes import Outcome, at_most, gaussian, unproven
 from tip.privacy.rounding import down, up
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def _node(  # noqa: PLR0913 - the parts of a step
     told = f", and no test is better than a relative {gap:.1e} below it" if gap > _WIDE else ""
     numbers: dict[str, Scalar] = {"mu_squared": upper, "lower": lower, "columns": columns, "uses": uses, "agent": agent}
     return Node(
-        "linear-gaussian", f"mu^2 is at most {up(upper):.9g} for agent {agent}{told}", numbers, (premise,), _SOURCE, vectors
+        "linear-gaussian", f"mu^2 is at most {at_most(up(upper))} for agent {agent}{told}", numbers, (premise,), _SOURCE, vectors
     )  # fmt: skip
 
 

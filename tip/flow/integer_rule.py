@@ -12,51 +12,56 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from tip.errors import ConfigurationError
-from tip.flow.derivation import Node, Vector
+from tip.flow.derivation import Node, Scalar, Vector
+from tip.flow.gathering import Gathered, gathered, size_of, whole_rows
 from tip.flow.integers import CERTIFICATE, SUM, Change, IntegerView, Missing, Proof, additive_laplace, prove
 from tip.flow.model import Law
-from tip.flow.outcomes import Outcome, unproven
+from tip.flow.outcomes import Outcome, at_most, unproven
 from tip.flow.rings import functionals, reduced
 from tip.privacy.events import Composed, DiscreteGaussianSum, Event
 from tip.privacy.integer import rho_of
 from tip.privacy.rounding import up
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-    from scipy import sparse
+    from numpy.typing import NDArray
 
     from tip.flow.seen import Seen
 
 Row = dict[int, int]
 
 _MANY: Final = 64  # vectors of functionals that a derivation lists
+_FEW: Final = 1 << 14  # whole numbers that it lists as fractions
 
 
 def integer_loss(seen: Seen, agent: int, premise: Node) -> Outcome:
     """What whole-number noise, and masks before it, prove about one agent."""
-    refused = _not_whole(seen)
-    if refused:
-        return unproven("not proven", refused, premise)
-    try:
-        view, step, masked = _unmasked(seen, premise)
-        proven = prove(view, _change(seen, agent, view))
-    except ConfigurationError as error:
-        return unproven("not proven", f"a rule for these whole numbers: {error}", premise)
-    return _told(seen, agent, proven, step, masked=masked)
+    return _proven(seen, agent, premise, prove, whole=True)
 
 
 def laplace_loss(seen: Seen, agent: int, premise: Node) -> Outcome:
     """What own Laplace noise proves about one agent."""
-    refused = _not_whole(seen) if Law.DISCRETE_LAPLACE in seen.laws else ""
+    return _proven(seen, agent, premise, additive_laplace, whole=Law.DISCRETE_LAPLACE in seen.laws)
+
+
+def _proven(
+    seen: Seen, agent: int, premise: Node, rule: Callable[[IntegerView, Change], Proof | Missing], *, whole: bool
+) -> Outcome:
+    """The outcome of a rule on what surrounds the agent, or on what masks leave."""
+    refused = _not_whole(seen) if whole else ""
     if refused:
         return unproven("not proven", refused, premise)
+    masked = Law.UNIFORM in seen.laws
     try:
-        view, step, _ = _unmasked(seen, premise)
-        proven = additive_laplace(view, _change(seen, agent, view))
+        if masked:
+            around, step = _unmasked(seen, premise)
+        else:
+            around, step = gathered(seen, agent), premise
+        found = rule(around.view, _change(seen, agent, around.view))
     except ConfigurationError as error:
-        return unproven("not proven", f"a rule for this Laplace noise: {error}", premise)
-    return _told(seen, agent, proven, step, masked=False)
+        return unproven("not proven", f"a rule for this noise: {error}", premise)
+    return _told(seen, agent, found, around, step)
 
 
 def _not_whole(seen: Seen) -> str:
@@ -70,21 +75,22 @@ def _not_whole(seen: Seen) -> str:
     return ""
 
 
-def _unmasked(seen: Seen, premise: Node) -> tuple[IntegerView, Node, bool]:
-    """The view in whole numbers, after masks; the step that it stands on; whether masks took part."""
+def _unmasked(seen: Seen, premise: Node) -> tuple[Gathered, Node]:
+    """What masks leave of the view, in whole numbers, and the step that it stands on."""
     view = seen.view
     flow, ring = view.flow, view.ring
-    secrets, noises = _whole_rows(view.A), _whole_rows(view.B)
+    secrets, noises = whole_rows(view.A), whole_rows(view.B)
     law_of = [flow.noises[symbol].law for symbol in view.noise_symbol.tolist()]
-    masks = [column for column, law in enumerate(law_of) if law is Law.UNIFORM]
-    if masks:
-        hidden = set(masks)
-        found = functionals([{c: v for c, v in row.items() if c in hidden} for row in noises], ring)
-        rest = [{c: v for c, v in row.items() if c not in hidden} for row in noises]
-        secrets, noises = (list(map(dict, part)) for part in reduced(secrets, rest, found, ring))
-        premise = _mask_step(found, len(rest), ring, premise)
-    sizes = [_size(seen, symbol) for symbol in view.noise_symbol.tolist()]
-    return IntegerView(secrets, noises, law_of, sizes, ring), premise, bool(masks)
+    hidden = {column for column, law in enumerate(law_of) if law is Law.UNIFORM}
+    found = functionals([{c: v for c, v in row.items() if c in hidden} for row in noises], ring)
+    rest = [{c: v for c, v in row.items() if c not in hidden} for row in noises]
+    left, kept = (list(map(dict, part)) for part in reduced(secrets, rest, found, ring))
+    sizes = [size_of(seen, symbol) for symbol in view.noise_symbol.tolist()]
+    columns = np.arange(len(law_of))
+    around = Gathered(
+        IntegerView(left, kept, law_of, sizes, ring), np.arange(len(left)), columns, np.ones_like(columns), columns
+    )
+    return around, _mask_step(found, len(rest), ring, premise)
 
 
 def _mask_step(found: Sequence[Row], rows: int, ring: int, premise: Node) -> Node:
@@ -100,24 +106,6 @@ def _mask_step(found: Sequence[Row], rows: int, ring: int, premise: Node) -> Nod
     return Node("ring masks", says, numbers, (premise,), "docs/flow-integers.md; law 11", vectors)
 
 
-def _whole_rows(matrix: sparse.csr_array) -> list[Row]:
-    """The rows of a sparse matrix as dictionaries of whole numbers."""
-    matrix.sort_indices()
-    entries = np.rint(matrix.data)
-    if not np.array_equal(entries, matrix.data):
-        raise ConfigurationError(
-            "whole-number noise wants whole coefficients", instead="publish sums, and divide afterwards"
-        )
-    columns, values = matrix.indices.tolist(), entries.astype(np.int64).tolist()
-    starts = matrix.indptr.tolist()
-    return [dict(zip(columns[a:b], values[a:b], strict=True)) for a, b in zip(starts[:-1], starts[1:], strict=True)]
-
-
-def _size(seen: Seen, symbol: int) -> Fraction | None:
-    noise = seen.view.flow.noises[symbol]
-    return noise.scale if noise.variance is None else noise.variance
-
-
 def _change(seen: Seen, agent: int, view: IntegerView) -> Change:
     """The agent's columns that are left, with their squared reaches."""
     found = seen.change(agent)
@@ -129,27 +117,55 @@ def _change(seen: Seen, agent: int, view: IntegerView) -> Change:
     return Change(reach, max(dimensions, default=1))
 
 
-def _told(seen: Seen, agent: int, proven: Proof | Missing, premise: Node, *, masked: bool) -> Outcome:
+def _told(seen: Seen, agent: int, proven: Proof | Missing, around: Gathered, premise: Node) -> Outcome:
     """The outcome of a proof, or what is missing."""
+    masked = Law.UNIFORM in seen.laws
     if isinstance(proven, Missing):
-        node = Node("not proven", proven.reason, {"agent": agent}, (premise,), "", {"z": proven.test} if proven.test else {})  # fmt: skip
+        vectors: dict[str, Vector] = (
+            {"z": _over_all_rows(seen, proven.test, around)} if proven.test and not masked else {}
+        )
+        node = Node("not proven", proven.reason, {"agent": agent}, (premise,), "", vectors)
         return Outcome(node, None, proven.reason, masked=masked)
-    numbers: dict[str, Fraction | int | float | str] = {"agent": agent}
+    numbers: dict[str, Scalar] = {"agent": agent}
     numbers |= _numbers(proven.event)
+    node = Node(
+        proven.rule,
+        _says(proven, agent),
+        numbers,
+        (premise,),
+        "docs/flow-integers.md; laws 8 to 10",
+        _shift_vectors(proven, around),
+    )
+    return Outcome(node, proven.event, masked=masked, idealized=Law.LAPLACE in seen.laws)
+
+
+def _shift_vectors(proven: Proof, around: Gathered) -> dict[str, Vector]:
+    """For each shift the noise columns that are moved together, their signs, and how far each secret moves them."""
     vectors: dict[str, Vector] = {}
     for number, shift in enumerate(proven.shifts, 1):
-        vectors[f"columns{number}"] = tuple(Fraction(column) for column in shift.columns)
-        vectors[f"signs{number}"] = tuple(Fraction(sign) for sign in shift.signs)
+        columns, signs = around.members(shift.columns, shift.signs)
+        vectors[f"columns{number}"], vectors[f"signs{number}"] = _listed(columns), _listed(signs)
         vectors[f"moved{number}"] = tuple(Fraction(part) for pair in sorted(shift.moves.items()) for part in pair)
-    node = Node(proven.rule, _says(proven, agent), numbers, (premise,), "docs/flow-integers.md; laws 8 to 10", vectors)
-    real = Law.LAPLACE in seen.laws
-    return Outcome(node, proven.event, masked=masked, idealized=real)
+    return vectors
 
 
-def _numbers(event: Event) -> dict[str, Fraction | int | float | str]:
+def _listed(numbers: NDArray[np.int64]) -> Vector:
+    """Whole numbers as a vector of a derivation: fractions where they are few."""
+    return tuple(map(Fraction, numbers.tolist())) if len(numbers) <= _FEW else numbers.astype(np.float64)
+
+
+def _over_all_rows(seen: Seen, test: tuple[Fraction, ...], around: Gathered) -> Vector:
+    """A test on the rows around an agent, as one on all rows."""
+    spread = [Fraction(0)] * seen.view.B.shape[0]
+    for row, value in zip(around.rows.tolist(), test, strict=True):
+        spread[row] = value
+    return tuple(spread)
+
+
+def _numbers(event: Event) -> dict[str, Scalar]:
     """What the event says, for the step."""
     rho = rho_of(event)
-    found: dict[str, Fraction | int | float | str] = {} if rho is None else {"rho": rho}
+    found: dict[str, Scalar] = {} if rho is None else {"rho": rho}
     if isinstance(event, DiscreteGaussianSum):
         found |= {
             "squared_sensitivity": event.squared_sensitivity,
@@ -162,7 +178,7 @@ def _numbers(event: Event) -> dict[str, Fraction | int | float | str]:
 
 def _says(proven: Proof, agent: int) -> str:
     rho = rho_of(proven.event)
-    told = "" if rho is None else f", rho at most {up(rho):.9g}"
+    told = "" if rho is None else f", rho at most {at_most(up(rho))}"
     match proven.rule, proven.event:
         case rule, DiscreteGaussianSum() if rule == SUM:
             return (

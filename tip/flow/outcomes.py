@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
+from decimal import ROUND_CEILING, Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -46,6 +48,15 @@ class Outcome:
     def ratio(self) -> Fraction | None:
         """The factor of a pure loss, where it is one."""
         return pure_ratio(self.event) if self.event is not None else None
+
+
+def at_most(value: float) -> str:
+    """A figure with nine digits, never less than the number."""
+    if not math.isfinite(value) or value == 0:
+        return f"{value:g}"
+    exact = Decimal(repr(float(value)))
+    above = exact.quantize(Decimal(1).scaleb(exact.adjusted() - 8), rounding=ROUND_CEILING)
+    return f"{above.normalize():g}"
 
 
 def gaussian(node: Node, mu_squared: Fraction) -> Outcome:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from tip.errors import ConfigurationError
 from tip.flow.derivation import Node, Scalar
 from tip.flow.model import Law, Wiring
-from tip.flow.outcomes import Outcome, unproven
+from tip.flow.outcomes import Outcome, at_most, unproven
 from tip.noise.cutoffs import exp_minus
 from tip.privacy import accountant, gaussian
 from tip.privacy.checks import probability, whole
@@ -115,14 +115,14 @@ def _root(guarantee: Guarantee, outcome: Outcome, figures: dict[str, Scalar], fl
     epsilon, delta = guarantee.epsilon or 0.0, guarantee.delta
     converted = Node(
         "conversion",
-        f"epsilon is at most {epsilon:.9g} at delta {delta.conversion:g}",
+        f"epsilon is at most {at_most(epsilon)} at delta {delta.conversion:g}",
         {"epsilon": epsilon, "delta": delta.conversion, **figures},
         (outcome.node,),
         "docs/privacy.md; docs/flow-rules.md, conversion",
     )
     numbers: dict[str, Scalar] = {"epsilon": epsilon, "conversion": delta.conversion, "failures": delta.failures}
     numbers |= {"distances": delta.distances, "total": delta.total}
-    says = f"in the flow {flow.name!r}, {guarantee.coalition.text} learns at most epsilon {epsilon:.9g}, delta {delta.total:g}"
+    says = f"in the flow {flow.name!r}, {guarantee.coalition.text} learns at most epsilon {at_most(epsilon)}, delta {delta.total:g}"
     return Node("delta ledger", says, numbers, (converted,), "law 7")
 
 

@@ -26,17 +26,23 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class IntegerView:
-    """The rows of A and B (column to whole coefficient), the law and size (variance or scale) of each noise column."""
+    """The rows of A and B (column to whole coefficient), the law and size (variance or scale) of each noise column.
+
+    `counts`: for how many columns that are alike each noise column stands; left out: for one each.
+    """
 
     secrets: Sequence[Row]
     noises: Sequence[Row]
     laws: Sequence[Law]
     sizes: Sequence[Fraction | None]
     ring: int = 0
+    counts: Sequence[int] = ()
 
     def __post_init__(self) -> None:
         if len(self.secrets) != len(self.noises) or len(self.laws) != len(self.sizes):
             raise ConfigurationError("the parts of a view do not fit together: rows of A and B, laws and sizes")
+        if self.counts and len(self.counts) != len(self.laws):
+            raise ConfigurationError("the parts of a view do not fit together: laws and counts")
         whole("ring", self.ring, least=0)
         for value in (entry for row in (*self.secrets, *self.noises) for entry in row.values()):
             if isinstance(value, bool) or not isinstance(value, int):
@@ -64,6 +70,12 @@ class Shift:
     signs: tuple[int, ...]
     size: Fraction
     moves: Mapping[int, int]
+    counted: int = 0  # the shares that the columns stand for; 0: one each
+
+    @property
+    def shares(self) -> int:
+        """How many independent shares the sum has."""
+        return self.counted or len(self.columns)
 
 
 @dataclass(slots=True, eq=False)
@@ -74,11 +86,12 @@ class Bundle:
     size: Fraction
     columns: list[int] = field(default_factory=list)
     signs: list[int] = field(default_factory=list)
+    shares: int = 0
 
     @property
     def strength(self) -> Fraction:
         """The variance of its sum; of one column where the shares are too small for the rule of sums."""
-        return self.size * (len(self.columns) if self.size >= LEAST_SHARE_VARIANCE else 1)
+        return self.size * (self.shares if self.size >= LEAST_SHARE_VARIANCE else 1)
 
 
 def holds(view: IntegerView, change: Change, shifts: Iterable[Shift]) -> bool:
@@ -129,6 +142,7 @@ def bundles_of(view: IntegerView) -> list[Bundle]:
             bundle = found.setdefault((rows, size), Bundle(rows, size))
             bundle.columns.append(column)
             bundle.signs.append(sign)
+            bundle.shares += view.counts[column] if view.counts else 1
     return list(found.values())
 
 
@@ -151,8 +165,9 @@ def tied_rows(held: Iterable[int], bundles: Sequence[Bundle]) -> tuple[list[int]
 
 def shift_of(bundle: Bundle, moves: Mapping[int, int]) -> Shift:
     """A bundle as the certificate states it; small shares: one column, the others given away."""
-    many = len(bundle.columns) if bundle.size >= LEAST_SHARE_VARIANCE else 1
-    return Shift(tuple(bundle.columns[:many]), tuple(bundle.signs[:many]), bundle.size, dict(moves))
+    if bundle.size >= LEAST_SHARE_VARIANCE:
+        return Shift(tuple(bundle.columns), tuple(bundle.signs), bundle.size, dict(moves), bundle.shares)
+    return Shift((bundle.columns[0],), (bundle.signs[0],), bundle.size, dict(moves), 1)
 
 
 def _pairs(shift: Shift) -> Iterable[tuple[int, int]]:

@@ -64,11 +64,13 @@ class Sees:
         """All agents outside the coalition that have a secret."""
         flow = self.terms.flow
         owners = {secret.of for secret in flow.secrets}
-        holding = [
-            np.arange(flow.first_agent(g.name), flow.first_agent(g.name) + g.size) for g in flow.groups if g.name in owners
-        ]  # fmt: skip
-        everybody = np.concatenate(holding) if holding else np.zeros(0, np.int64)
-        return np.setdiff1d(everybody, self.insiders.colluders)
+        free = np.zeros(flow.enrolled, np.bool_)
+        for group in flow.groups:
+            if group.name in owners:
+                first = flow.first_agent(group.name)
+                free[first : first + group.size] = True
+        free[self.insiders.colluders] = False
+        return np.flatnonzero(free)
 
 
 def worst_agent(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from tip.flow.model import EVERYBODY
 from tip.protocols.core import CoordinatorSees, Descriptor, Sight
-from tip.protocols.declaring import AGENT, RELEASED, receivers
+from tip.protocols.declaring import AGENT, COHORT, RELEASED, receivers
 
 if TYPE_CHECKING:
     from tip.flow.model import Flow, Requirement
@@ -52,7 +52,7 @@ FLOW: Final = (
 def flow(sums: Sums, *, requirements: tuple[Requirement, ...] = ()) -> Flow:
     """What everybody sees in all rounds of a run with these public numbers."""
     vector = sums.message("Vector.body", AGENT, sums.vector, receivers(FLOW, "Vector.body"))
-    released = sums.message(RELEASED, "coordinator", sums.total, (EVERYBODY,))
+    released = sums.message(RELEASED, "coordinator", f"sum(Vector.body, {COHORT})", (EVERYBODY,))
     return sums.flow(
         name=PROTOCOL.name,
         about="Every agent's vector in the open; the coordinator adds them and releases the sum.",
