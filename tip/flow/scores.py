@@ -62,7 +62,7 @@ class Normal:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Whole:
-    """A score of whole numbers `first`, `first` + 1, ... with these masses `(n,)`; the tail is that of the blurred score.
+    """A score of whole numbers `first`, `first` + 1, ... with these masses `(n,)`; the tail is that of the blurred one.
 
     With U uniform in [0, 1), score + U exceeds k + f (0 <= f < 1) with probability P[score > k] + (1 - f) P[score = k].
     """
