@@ -22,7 +22,7 @@ import numpy as np
 
 from tip.errors import ConfigurationError
 from tip.flow.coherence import coalition_names
-from tip.flow.collusion import Case, Cover, covers, named
+from tip.flow.collusion import Case, Cover, covers, named, tell_apart
 from tip.flow.derivation import Derivation, Node
 from tip.flow.pairwise import graph_bounds
 from tip.flow.promises import Terms, loss_of, promise
@@ -100,7 +100,8 @@ def _found(
         yield _of_cover(terms, parties, named(flow, everybody))
         return
     count = max(int(terms.coalition.fraction * flow.enrolled), terms.silent)
-    bounds = [Found(*found) for found in graph_bounds(terms, parties, count, fixed)]
+    apart = bool(tell_apart(flow))
+    bounds = [Found(*found) for found in graph_bounds(terms, parties, count, fixed)] if apart else []
     known = bool(bounds)
     yield from bounds
     for cover in covers(flow, count, fixed):
