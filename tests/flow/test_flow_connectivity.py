@@ -136,6 +136,12 @@ def test_the_failure_grows_with_the_claim_and_counts_rounding() -> None:
     plan = planned(this, float(values[1]), float(values[-1]), 2.0**-40)
     assert plan is not None
     assert plan.failure <= 2.0**-40
+    outside = (plan.beta - plan.alpha * plan.bound) / 2
+    before, now = 1.0, outside
+    for _ in range(plan.steps - 1):
+        before, now = now, 2 * outside * now - before
+    assert plan.failure == pytest.approx((math.sqrt(2 / math.pi) * plan.radius / now) ** 2, rel=0.01)
+    assert plan.failure > (math.sqrt(2 / math.pi) * plan.radius / now) ** 2
     chances = [failure_of(this, replace(plan, bound=plan.bound * part)) for part in (0.9, 1.0, 1.02, 1.05, 1.5)]
     assert chances == sorted(chances)
     assert chances[-1] == 1

@@ -82,6 +82,14 @@ def test_other_noise_may_only_help() -> None:
     assert all_agents(pairwise(wide, both)).worst == pytest.approx(all_agents(pairwise(noise, spread)).worst, rel=1e-9)
 
 
+def test_noise_that_does_not_cancel_is_no_edge() -> None:
+    noise, spread = view(6, known("ring", 6), own=0.01)
+    uneven = noise.copy()
+    uneven.data = np.where(uneven.data < 0, -0.01, uneven.data)
+    assert (all_agents(pairwise(uneven, spread)).bound >= exact(uneven, spread)).all()
+    assert all_agents(pairwise(uneven, spread)).worst == pytest.approx(100.0)
+
+
 def test_the_complete_graph_is_exact() -> None:
     noise, spread = view(100, known("complete", 100))
     found = all_agents(pairwise(noise, spread))

@@ -123,7 +123,8 @@ def closed_form(kind: Literal["complete", "ring", "path", "star"], size: int, we
 def connectivity(graph: Laplacian, *, failure: float = 2.0**-40, coins: Entropy = SYSTEM) -> Connectivity:
     """The best proven bound; 0 (certain) where nothing better is proven. `coins` must not depend on the data.
 
-    All planned tests are charged, whichever passes: the answer is wrong with at most the sum of their failures. Ask once.
+    All planned tests are charged, whichever passes: the answer is wrong with at most the sum of their failures. Ask
+    once for one guarantee.
     """
     if not graph.weights.nnz:
         return Connectivity(math.inf, 0.0, "no edges")
