@@ -6,6 +6,7 @@
     ├── ProtocolMisuse            1   our own bug: a machine was driven out of order
     ├── MalformedMessage          4   bytes that nobody can be blamed for yet
     ├── PeerFault                 4   a named party broke the protocol, with evidence
+    ├── VerificationFailed        4   a step of a derivation does not hold
     ├── BudgetExhausted           3   a privacy budget does not allow this release
     └── NotEnoughAgents           3   fewer agents answered than the plan demands
 
@@ -76,6 +77,17 @@ class PeerFault(TipError):
     def __init__(self, culprits: tuple[str, ...], reason: str, evidence: bytes = b"") -> None:
         self.culprits, self.reason, self.evidence = culprits, reason, evidence
         super().__init__(f"{', '.join(culprits)}: {reason}")
+
+
+class VerificationFailed(TipError):
+    """A step of a derivation that does not hold: which step, what it states, why that is not so."""
+
+    exit_code: ClassVar[int] = 4
+
+    def __init__(self, what: str, *, where: str = "", why: str = "") -> None:
+        self.what, self.where, self.why = what, where, why
+        sentences = [f"{where} {what}" if where else what, _begun(why)]
+        super().__init__(" ".join(s if s.endswith((".", "?", "!")) else f"{s}." for s in sentences if s))
 
 
 class BudgetExhausted(TipError):

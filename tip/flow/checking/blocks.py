@@ -1,0 +1,135 @@
+"""Blocks: the steps below a composition, each held against what the coalition sees of its block."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING, Final
+
+from tip.flow.checking import reached as results
+from tip.flow.checking.reached import Reached
+from tip.flow.checking.refusal import count, exact, only, refuse, want, word
+from tip.flow.checking.sheets import Sheet, blocks, cohorts_of, sheet
+from tip.flow.checking.whole import certified, masks, unmasked
+from tip.flow.checking.witnesses import gaussian
+from tip.flow.model import EVERYBODY, NEIGHBORS, NEXT, NOBODY, Law, Sampling
+from tip.privacy.amplification import why_not_credited
+from tip.privacy.statements import Neighboring
+
+if TYPE_CHECKING:
+    from tip.flow.checking.watching import Watch
+    from tip.flow.derivation import Node
+    from tip.flow.model import Cohort, Flow
+    from tip.privacy.coalitions import Coalition
+
+_WHOLE_RULES: Final = ("integer sum", "integer certificate", "additive laplace")
+
+
+def sheets(watch: Watch) -> list[Sheet]:
+    """All blocks of which the coalition sees anything that it does not know."""
+    found = (sheet(watch, block) for block in blocks(watch.crowd.flow))
+    return [some for some in found if any(some.A)]
+
+
+def block(node: Node, some: Sheet, agent: int, coalition: Coalition) -> Reached:
+    """What a step proves about one block and one agent, all rounds together."""
+    refuse_unruly(some)
+    if node.rule == "sampling":
+        cohort, times = sample(some, coalition)
+        want(exact(node, "rate") == cohort.rate, node.rule, f"the sample's rate is {cohort.rate}")
+        want(count(node, "times") == times, node.rule, f"there are {times} samples")
+        return results.sampled(_round(only(node), some, agent), cohort.rate or Fraction(1), times)
+    if some.times == 1:
+        return _round(node, some, agent)
+    want(node.rule == "fresh rounds", node.rule, f"is about one round, and there are {some.times}")
+    want(count(node, "times") == some.times, node.rule, f"an agent is charged for {some.times} rounds")
+    found = results.repeated(_round(only(node), some, agent), some.times)
+    results.stated(node, found)
+    return found
+
+
+def refuse_unruly(some: Sheet) -> None:
+    """Noise without a size, or inputs that may depend on what the coalition does not see, have no rule."""
+    for name in sorted({column[0] for column in some.noises}):
+        want(not some.flow.noise(name).planned, "view", f"the size of noise {name!r} is still to be planned")
+    hidden = hidden_inputs(some.flow)
+    if hidden and any(some.flow.secret(column[0]).adaptive for column in some.secrets):
+        raise refuse("view", f"inputs may depend on {hidden!r}, which not everybody sees")
+
+
+def hidden_inputs(flow: Flow) -> str:
+    """A message that agents receive and not everybody sees."""
+    groups = {group.name for group in flow.groups}
+    for message in flow.messages:
+        inside = any(r in groups or r.startswith((NEIGHBORS, NEXT)) for r in message.to if r != NOBODY)
+        if inside and EVERYBODY not in message.to:
+            return message.name
+    return ""
+
+
+def sample(some: Sheet, coalition: Coalition) -> tuple[Cohort, int]:
+    """The Poisson sample of a block, if law 5 credits it, and how often it is drawn."""
+    flow, rule = some.flow, "sampling"
+    mine = cohorts_of(flow, some.messages)
+    found = [cohort for cohort in flow.cohorts if cohort.name in mine and cohort.sampling is Sampling.POISSON]
+    want(len(found) == 1 and len(mine) == 1, rule, "the block does not sum over one Poisson sample")
+    refused = why_not_credited(coalition, neighboring_of(flow), poisson=True, fresh=True, releases=1)
+    want(not refused, rule, "sampling may not be credited", refused)
+    others = [name for part in blocks(flow) if not set(part) & set(some.messages) for name in cohorts_of(flow, part)]
+    want(found[0].name not in others, rule, "one sample serves several releases, which share its secret")
+    drawn = {some.flow.noise(column[0]).of for column in some.noises}
+    want(found[0].of not in drawn, rule, "noise that comes and goes with the sampled agents shows who takes part")
+    want(found[0].least == 1, rule, "a sum that is refused below a minimum shows how many take part")
+    rounds = {flow.secret(column[0]).rounds for column in some.secrets}
+    want(some.times > 1 or 1 in rounds, rule, "its rounds are looked at together")
+    return found[0], max(rounds)
+
+
+def neighboring_of(flow: Flow) -> Neighboring:
+    """The one relation of all secrets."""
+    relations = {secret.neighboring for secret in flow.secrets}
+    want(len(relations) < 2, "view", "the secrets of the flow have several neighboring relations")
+    return relations.pop() if relations else Neighboring.REPLACE_ONE
+
+
+def _round(node: Node, some: Sheet, agent: int) -> Reached:
+    """What a leaf proves of one round."""
+    if node.rule == "linear-gaussian":
+        recount(only(node), some)
+        return results.gaussian(gaussian(node, some, agent))
+    want(node.rule in _WHOLE_RULES, node.rule, "no such step may stand below a composition")
+    left = unmasked(some)
+    premise = only(node)
+    if left.masked:
+        want(premise.rule == "ring masks", node.rule, "does not say what the masks leave")
+        masks(premise, left)
+        premise = only(premise)
+    recount(premise, some)
+    event = certified(node, left, agent)
+    found = Reached(event, None, masked=left.masked, idealized=Law.LAPLACE in some.laws())
+    if "rho" in node.numbers:
+        want(
+            node.numbers["rho"] == found.rho,
+            node.rule,
+            f"rho = {node.numbers['rho']} does not follow",
+            f"{found.rho} does",
+        )
+    for name in ("squared_sensitivity", "share_variance", "shares", "dimension"):
+        if name in node.numbers:
+            value = getattr(event, name, None)
+            want(
+                node.numbers[name] == value,
+                node.rule,
+                f"{name} = {node.numbers[name]} does not follow",
+                f"{value} does",
+            )
+    return found
+
+
+def recount(node: Node, some: Sheet) -> None:
+    """A step "view": the rows and columns are as many as were counted here."""
+    want(node.rule == "view", node.rule, 'stands where a step "view" is wanted')
+    want(not node.premises, node.rule, "rests on further steps")
+    want(word(node, "messages") == ", ".join(some.messages), node.rule, f"the block is {', '.join(some.messages)}")
+    counted = {"rows": len(some.A), "secrets": len(some.secrets), "noises": len(some.noises)}
+    for name, value in {**counted, "times": some.times, "ring": some.ring}.items():
+        want(count(node, name) == value, node.rule, f"{name} = {node.numbers[name]} was counted again as {value}")
