@@ -49,7 +49,7 @@ def plot(results: Sequence[Result], rates: Sequence[float], path: Path) -> None:
             each.set_xlabel("false alarms")
         for each in axes[:, 0]:
             each.set_ylabel("hits")
-        figure.legend(handles=_legend(), loc="outside upper center", ncols=4, frameon=False)
+        figure.legend(handles=_legend(len(results[0].run.quiet)), loc="outside upper center", ncols=4, frameon=False)
         metadata = dict.fromkeys(("Creator", "Date", "Format", "Type"))
         figure.savefig(path, metadata=metadata, format=path.suffix.removeprefix("."))
 
@@ -74,9 +74,9 @@ def _panel(axes: Axes, result: Result, rates: Sequence[float]) -> None:
     axes.grid(color="#eeeeee", linewidth=0.8)
 
 
-def _legend() -> list[Line2D]:
+def _legend(trials: int) -> list[Line2D]:
     return [
-        Line2D([], [], color=POINT, marker="o", markersize=4.5, linestyle="", label="counted in 100,000 trials"),
+        Line2D([], [], color=POINT, marker="o", markersize=4.5, linestyle="", label=f"counted in {trials:,} trials"),
         Line2D([], [], color=CURVE, linewidth=1.8, label="predicted curve"),
         Line2D([], [], color=BOUND, linewidth=1.2, linestyle=(0, (4, 2)), label="proven bound"),
         Line2D([], [], color=GUESS, linewidth=1.0, label="blind guessing"),

@@ -43,7 +43,6 @@ if TYPE_CHECKING:
 
     from tip.flow.derivation import Derivation, Node
     from tip.flow.evaluation import Present
-    from tip.flow.model import Secret
     from tip.flow.view import Change
 
 Values: TypeAlias = NDArray[Any]
@@ -269,14 +268,12 @@ def _joined(insiders: Insiders, agent: int, parts: list[_Part]) -> Attack:
 
 
 def _moved(insiders: Insiders, part: _Part, again: int) -> list[Moved]:
-    flow = insiders.flow
-    labels = zip(part.change.symbol.tolist(), part.change.round.tolist(), part.d, strict=True)
-    secrets: list[tuple[Secret, int, Fraction]] = [(flow.secrets[symbol], round_, by) for symbol, round_, by in labels]
-    return [
-        Moved(secret.name, part.agent - flow.first_agent(secret.of), round_ + again, by)
-        for secret, round_, by in secrets
-        if by
-    ]
+    flow, found = insiders.flow, []
+    for symbol, round_, by in zip(part.change.symbol.tolist(), part.change.round.tolist(), part.d, strict=True):
+        secret = flow.secrets[symbol]
+        if by:
+            found.append(Moved(secret.name, part.agent - flow.first_agent(secret.of), round_ + again, by))
+    return found
 
 
 def _unknown(part: _Part) -> list[Unknown]:
