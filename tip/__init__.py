@@ -7,6 +7,10 @@ data; each figure comes with what it promises, to whom, against whom, and why.
     print(tip.in_words(plan, audience="participant"))    # before anything runs
     run = tip.simulate(plan)                             # run.metrics["auc"], run.folder / "report.html"
 
+    flow = tip.read_flow("examples/flows/gossip.toml")   # who holds, adds, sends and sees what
+    proven = tip.derive(flow, "7% of agents")            # proven.guarantee, and the proof as data
+    tip.verify(proven)                                   # by code that shares nothing with the reasoner
+
     question = tip.QuestionPlan.read("examples/question.toml")
     answer = tip.simulate(question)                      # answer.estimate.value, answer.estimate.interval(0.95)
 
@@ -22,8 +26,12 @@ if TYPE_CHECKING:
     from tip import mechanisms
     from tip.data import Population
     from tip.errors import TipError
+    from tip.flow.derivation import Derivation
+    from tip.flow.model import Flow
+    from tip.flow.verification import verify
     from tip.plan import Plan, QuestionPlan, Requirement, read_plan
     from tip.plan.explaining import guarantees, in_words
+    from tip.plan.proving import derive, read_flow
     from tip.privacy import Coalition, Guarantee
     from tip.randomness import Entropy
     from tip.simulation import QuestionRun, Run, simulate
@@ -32,7 +40,9 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Coalition",
+    "Derivation",
     "Entropy",
+    "Flow",
     "Guarantee",
     "Plan",
     "Population",
@@ -41,16 +51,21 @@ __all__ = [
     "Requirement",
     "Run",
     "TipError",
+    "derive",
     "guarantees",
     "in_words",
     "mechanisms",
+    "read_flow",
     "read_plan",
     "simulate",
+    "verify",
 ]
 
 _HOMES = {
     "Coalition": "tip.privacy",
+    "Derivation": "tip.flow.derivation",
     "Entropy": "tip.randomness",
+    "Flow": "tip.flow.model",
     "Guarantee": "tip.privacy",
     "Plan": "tip.plan",
     "Population": "tip.data",
@@ -59,10 +74,13 @@ _HOMES = {
     "Requirement": "tip.plan",
     "Run": "tip.simulation",
     "TipError": "tip.errors",
+    "derive": "tip.plan.proving",
     "guarantees": "tip.plan.explaining",
     "in_words": "tip.plan.explaining",
+    "read_flow": "tip.plan.proving",
     "read_plan": "tip.plan",
     "simulate": "tip.simulation",
+    "verify": "tip.flow.verification",
 }
 
 

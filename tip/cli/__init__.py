@@ -99,17 +99,51 @@ def run_command(
 
 
 @app.command("explain")
-def explain_command(
-    plan: Annotated[Path | None, Argument(metavar="PLAN", help="The plan, a TOML file.", show_default=False)] = None,
+def explain_command(  # noqa: PLR0913 - what can be asked
+    plan: Annotated[
+        Path | None, Argument(metavar="PLAN", help="The plan or the flow, a TOML file.", show_default=False)
+    ] = None,
     *,
     config: Settings = None,
     json: Json = False,
     keys: Annotated[bool, Option("--keys", help="Explain every key that a plan may have.")] = False,
+    audience: Annotated[str, Option("--for", metavar="WHOM", help="participant, engineer or reviewer.")] = "",
+    language: Annotated[str, Option("--lang", metavar="LANG", help="en or fr.")] = "",
+    against: Annotated[
+        str, Option("--against", metavar="WHOM", help='A coalition, such as "coordinator + 30% of agents".')
+    ] = "",
+    diagram: Annotated[
+        Path | None, Option("--diagram", metavar="FILE", help="Draw who sees what: .svg, or .mmd for Mermaid.")
+    ] = None,
+    curve: Annotated[
+        Path | None, Option("--curve", metavar="FILE", help="Draw the best attacker's hit rates as SVG.")
+    ] = None,
+    derivation: Annotated[
+        Path | None, Option("--derivation", metavar="FILE", help="Write the proof as JSON, for `tip verify`.")
+    ] = None,
 ) -> None:
-    """Say what a plan promises, before it runs."""
+    """Say what a plan or a flow promises, before anything runs."""
     from tip.cli.explain import explain, explain_keys  # noqa: PLC0415 - as above
+    from tip.cli.proofs import Asked, explain_one, is_flow  # noqa: PLC0415 - as above
 
-    raise Exit(explain_keys(json=json) if keys else explain(plan, config or (), json=json))
+    asked = Asked(audience, language, against, diagram, curve, derivation)
+    if keys:
+        raise Exit(explain_keys(json=json))
+    if plan is not None and (asked.anything or is_flow(plan)):
+        raise Exit(explain_one(plan, config or (), asked, json=json))
+    raise Exit(explain(plan, config or (), json=json))
+
+
+@app.command("verify")
+def verify_command(
+    derivation: Annotated[Path, Argument(metavar="FILE", help="A proof that `tip explain --derivation` wrote.")],
+    *,
+    json: Json = False,
+) -> None:
+    """Check a derivation from its file alone, step by step."""
+    from tip.cli.proofs import verify_file  # noqa: PLC0415 - as above
+
+    raise Exit(verify_file(derivation, json=json))
 
 
 @app.command("report")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
@@ -11,18 +11,18 @@ from tip.errors import ConfigurationError
 from tip.flow.derivation import Node, Scalar
 from tip.flow.model import Law, Wiring
 from tip.flow.outcomes import Outcome, at_most, unproven
-from tip.noise.cutoffs import exp_minus
 from tip.privacy import accountant, gaussian
 from tip.privacy.checks import probability, whole
+from tip.privacy.events import Nothing
 from tip.privacy.guarantees import Assumption, Delta, Guarantee, Kind, Neighboring, Security, Status, Unit
-from tip.privacy.rounding import log_up, sqrt_up, up
+from tip.privacy.rounding import log_up, raised, sqrt_up, up
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tip.flow.model import Flow
     from tip.privacy.coalitions import Coalition
 
-_DIGITS: Final = 160  # binary, of an exponential
-_LARGEST: Final = 40  # epsilon, up to which those digits are enough
 _BITS: Final = 128  # of security of masks and keys
 _WHOLE: Final = frozenset({Law.DISCRETE_GAUSSIAN, Law.DISCRETE_LAPLACE, Law.SKELLAM})
 
@@ -42,7 +42,7 @@ class Terms:
         if probability("delta", self.delta) == 1:
             raise ConfigurationError("delta = 1 promises nothing", instead="a delta far below 1 / agents")
         whole("silent agents", self.silent, least=0)
-        if self.agent is not None and not 0 <= self.agent < self.flow.enrolled:
+        if self.agent is not None and whole("the agent", self.agent, least=0) >= self.flow.enrolled:
             raise ConfigurationError(f"agents are 0 to {self.flow.enrolled - 1}, not {self.agent}")
         if len({secret.neighboring for secret in self.flow.secrets}) > 1:
             raise ConfigurationError("the secrets of one flow share one neighboring relation", instead="two flows")
@@ -58,20 +58,55 @@ class Terms:
 
 
 def loss_of(outcome: Outcome, terms: Terms) -> float:
-    """One number by which outcomes are compared, larger for worse; infinite where nothing is proven."""
-    if outcome.event is None:
-        return math.inf
-    if outcome.mu_squared is not None and not outcome.failure:
-        return up(outcome.mu_squared) if terms.delta else math.inf * bool(outcome.mu_squared)
+    """The epsilon of an outcome at the delta that is asked for; infinite where nothing is proven."""
     epsilon = _epsilon(outcome, terms)
     return math.inf if epsilon is None else epsilon
+
+
+def worst_of(outcomes: Sequence[Outcome], terms: Terms) -> tuple[int, Outcome]:
+    """Which of several outcomes is the worst, and what holds for all of them.
+
+    Outcomes of one kind are compared by its exact figure. Those of unlike kinds are compared by epsilon, and nothing but
+    that epsilon, at that delta, is then claimed: a pure loss of 5 says nothing about another agent's Gaussian one of 3.
+    All failures together may happen (law 7).
+    """
+    failure = min(1.0, raised(math.fsum(o.failure for o in outcomes)) if any(o.failure for o in outcomes) else 0.0)
+    for index, outcome in enumerate(outcomes):
+        if outcome.event is None:
+            return index, outcome
+    some = [index for index, outcome in enumerate(outcomes) if outcome.event != Nothing()]
+    if not some:
+        return 0, outcomes[0]
+    figures = _comparable([outcomes[index] for index in some])
+    if figures is not None:
+        index = some[max(range(len(some)), key=lambda place: figures[place])]
+        return index, replace(outcomes[index], failure=failure)
+    loose = {index: replace(outcomes[index], mu_squared=None, mixed=True, failure=failure) for index in some}
+    index = max(some, key=lambda place: loss_of(loose[place], terms))
+    chosen = outcomes[index]
+    if chosen.mu_squared is None and chosen.ratio is None and chosen.rho is not None:
+        rhos = [outcomes[place].rho for place in some]
+        if all(rho is not None and rho <= chosen.rho for rho in rhos):
+            return index, replace(chosen, failure=failure)
+    return index, loose[index]
+
+
+def _comparable(outcomes: Sequence[Outcome]) -> list[Fraction] | None:
+    """One exact figure of each, if all are of one kind that has one."""
+    if all(o == outcomes[0] or (o.event, o.shuffled) == (outcomes[0].event, outcomes[0].shuffled) for o in outcomes):
+        return [o.mu_squared or Fraction(0) for o in outcomes]
+    for kind in ([o.mu_squared for o in outcomes], [o.ratio if o.shuffled is None else None for o in outcomes]):
+        known = [figure for figure in kind if figure is not None]
+        if len(known) == len(outcomes):
+            return known
+    return None
 
 
 def promise(
     outcome: Outcome,
     terms: Terms,
     *,
-    assumptions: tuple[Assumption, ...] | None,
+    assumptions: tuple[Assumption, ...],
     status: Status | None,
     scope: str,
 ) -> tuple[Guarantee, Node]:
@@ -96,7 +131,7 @@ def promise(
         security=Security.COMPUTATIONAL if computational else Security.STATISTICAL,
         security_bits=_BITS if computational else None,
         status=(status or (Status.IDEALIZED if outcome.idealized else Status.PROVEN)) if proven else Status.NOT_PROVEN,
-        assumptions=(assumptions if assumptions is not None else flow_assumptions(terms, outcome)) if proven else (),
+        assumptions=_said(assumptions, flow_assumptions(terms, outcome)) if proven else (),
         missing=missing,
         rho=rho,
         mu=sqrt_up(outcome.mu_squared) if proven and outcome.mu_squared is not None else None,
@@ -155,7 +190,7 @@ def _epsilon(outcome: Outcome, terms: Terms) -> float | None:
         return None
     if outcome.mu_squared == 0:
         return 0.0
-    pure = pure_epsilon(outcome.ratio) if outcome.ratio is not None and outcome.shuffled is None else None
+    pure = log_up(outcome.ratio) if outcome.ratio is not None and outcome.shuffled is None else None
     delta = _conversion_delta(outcome, terms)
     if delta <= 0 or pure is not None:
         return pure
@@ -166,21 +201,6 @@ def _epsilon(outcome: Outcome, terms: Terms) -> float | None:
     if accountant.missing_rule(outcome.event, terms.neighboring):
         return None
     return accountant.epsilon(outcome.event, delta, terms.neighboring)
-
-
-def pure_epsilon(ratio: Fraction) -> float:
-    """ln(ratio), rounded up: to a number of 12 digits where exact arithmetic shows that it is not below the logarithm.
-
-    So a mechanism whose thresholds were chosen for epsilon = 1 is told 1, and not a trifle more.
-    """
-    above = log_up(ratio)
-    short = float(f"{above:.12g}")
-    return short if short <= above and ratio <= _exp_down(Fraction(short)) else above
-
-
-def _exp_down(epsilon: Fraction) -> Fraction:
-    """A lower bound of e^epsilon, relatively within 2^-90 for epsilon <= 40; of no use above."""
-    return Fraction(1 << _DIGITS, exp_minus(epsilon, _DIGITS) + 2) if epsilon <= _LARGEST else Fraction(0)
 
 
 def _no_epsilon(outcome: Outcome, terms: Terms) -> str:
@@ -204,6 +224,12 @@ def _scope(terms: Terms) -> str:
     names = ", ".join(part.name for part in (*terms.flow.messages,)) or ", ".join(r.name for r in terms.flow.reports)
     about = "" if terms.agent is None else f"; about agent {terms.agent} alone"
     return f"all messages of the flow {terms.flow.name!r} ({names}), all rounds{about}"
+
+
+def _said(known: tuple[Assumption, ...], others: tuple[Assumption, ...]) -> tuple[Assumption, ...]:
+    """The caller's assumptions in its words, then those that it left out."""
+    names = {assumption.name for assumption in known}
+    return (*known, *(assumption for assumption in others if assumption.name not in names))
 
 
 def flow_assumptions(terms: Terms, outcome: Outcome) -> tuple[Assumption, ...]:

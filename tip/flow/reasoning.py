@@ -15,20 +15,22 @@ Nothing is made up on the way: what has no rule ends as "not proven", with the r
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tip.errors import ConfigurationError
 from tip.flow.coherence import coalition_names
-from tip.flow.collusion import Case, Cover, covers, named, tell_apart
+from tip.flow.collusion import Case, Cover, about, covers, named, tell_apart
 from tip.flow.derivation import Derivation, Node
 from tip.flow.pairwise import graph_bounds
-from tip.flow.promises import Terms, loss_of, promise
+from tip.flow.promises import Terms, loss_of, promise, worst_of
 from tip.flow.seeing import members_of
 from tip.flow.worst import worst_agent
 from tip.privacy.coalitions import Coalition
+from tip.privacy.rounding import raised
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -59,7 +61,7 @@ def derive(  # noqa: PLR0913 - the public door: each of these changes what is as
     colluders: Sequence[int] | Agents | None = None,
     agent: int | None = None,
     silent: int = 0,
-    assumptions: tuple[Assumption, ...] | None = None,
+    assumptions: tuple[Assumption, ...] = (),
     status: Status | None = None,
     scope: str = "",
 ) -> Derivation:
@@ -69,7 +71,7 @@ def derive(  # noqa: PLR0913 - the public door: each of these changes what is as
     `delta`: the whole delta that may be spent, 0 for pure guarantees. `colluders`: indices of the agents that collude,
     where they are known (a simulation, an audit): the claim is then about them alone. `agent`: the claim is about this agent
     alone, else about every one. `silent`: so many agents' noise counts for nobody even where fewer collude (law 4).
-    `assumptions`, `status`, `scope`: what the caller knows better than the flow; left out, they follow from it.
+    `assumptions`, `status`, `scope`: what the caller knows better than the flow; what is left out follows from it.
 
     Raises `ConfigurationError` for requests that mean nothing. What has no rule is a derivation with status "not proven".
     """
@@ -77,7 +79,7 @@ def derive(  # noqa: PLR0913 - the public door: each of these changes what is as
     parties, fixed = members_of(flow, coalition)
     terms = Terms(flow, coalition, delta, silent=silent, known=colluders is not None, agent=agent)
     candidates = list(_found(terms, parties, fixed, colluders))
-    best = min(candidates, key=lambda found: loss_of(found.outcome, terms))
+    best = _least(candidates, terms)
     guarantee, root = promise(best.outcome, terms, assumptions=assumptions, status=status, scope=scope)
     return Derivation(flow, coalition, best.colluders, best.agent, guarantee, root)
 
@@ -95,9 +97,10 @@ def _found(
 ) -> Iterator[Found]:
     """What each cover that applies comes to; never empty."""
     flow = terms.flow
+    if terms.agent is not None and (fixed == terms.agent).any():
+        raise ConfigurationError(f"agent {terms.agent} colludes and is not protected")
     if colluders is not None:
-        everybody = np.union1d(fixed, np.asarray(colluders, np.int64))
-        yield _of_cover(terms, parties, named(flow, everybody))
+        yield _of_cover(terms, parties, named(flow, np.union1d(fixed, _indices(colluders))))
         return
     count = max(int(terms.coalition.fraction * flow.enrolled), terms.silent)
     apart = bool(tell_apart(flow))
@@ -113,11 +116,20 @@ def _found(
         yield Found(fixed, -1, terms.unproven("every coalition", missing))
 
 
+def _indices(colluders: Sequence[int] | Agents) -> Agents:
+    """Colluders as whole numbers; `named` tests whether there are such agents."""
+    found = np.asarray(colluders)
+    if found.ndim != 1 or (found.size and found.dtype.kind not in "iu"):
+        raise ConfigurationError("colluders are the indices of agents, whole numbers")
+    return found.astype(np.int64)
+
+
 def _of_cover(terms: Terms, parties: frozenset[str], cover: Cover) -> Found:
     """The worst case of a cover."""
+    cover = cover if terms.agent is None else about(terms.flow, cover, terms.agent)
     results = [_of_case(terms, parties, case) for case in cover.cases]
-    worst = max(results, key=lambda found: loss_of(found.outcome, terms))
-    outcome = worst.outcome
+    index, outcome = worst_of([found.outcome for found in results], terms)
+    worst = results[index]
     step = Node(
         "every coalition",
         cover.says,
@@ -129,8 +141,15 @@ def _of_cover(terms: Terms, parties: frozenset[str], cover: Cover) -> Found:
 
 
 def _of_case(terms: Terms, parties: frozenset[str], case: Case) -> Found:
-    protected = case.protected if terms.agent is None else (terms.agent,)
-    if terms.agent is not None and terms.agent in set(case.colluders.tolist()):
-        raise ConfigurationError(f"agent {terms.agent} colludes and is not protected")
-    agent, outcome = worst_agent(terms, parties, case.colluders, protected)
+    agent, outcome = worst_agent(terms, parties, case.colluders, case.protected)
     return Found(case.colluders, agent, outcome)
+
+
+def _least(candidates: list[Found], terms: Terms) -> Found:
+    """The best of several bounds. One that may fail was chosen among all that may, so all may fail (law 7)."""
+    together = min(1.0, raised(math.fsum(found.outcome.failure for found in candidates)))
+    fair = [
+        replace(found, outcome=replace(found.outcome, failure=together)) if found.outcome.failure else found
+        for found in candidates
+    ]
+    return min(fair, key=lambda found: loss_of(found.outcome, terms))

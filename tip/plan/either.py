@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from typing import TypeAlias
 
-from tip.plan import reading
 from tip.locating import load
+from tip.plan import reading
 from tip.plan.question import QuestionPlan
 from tip.plan.senseless import task_of
 from tip.plan.tables import Plan

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tip.data import answers
 from tip.explain import in_words as sentences
 from tip.explain.sights import sight
+from tip.flow.derivation import Derivation
 from tip.plan.posing import check as check_question
 from tip.plan.posing import pose
 from tip.plan.question import QuestionPlan
@@ -145,16 +146,20 @@ def guarantees(plan: AnyPlan) -> tuple[Guarantee, ...]:
     return explain_question(plan).guarantees if isinstance(plan, QuestionPlan) else explain(plan).guarantees
 
 
-def in_words(subject: AnyPlan | Guarantee, audience: Audience = "participant", *, language: Language = "en") -> str:
+def in_words(
+    subject: AnyPlan | Guarantee | Derivation, audience: Audience = "participant", *, language: Language = "en"
+) -> str:
     """A plan's requirements, or one guarantee, as sentences: one a line, an empty line between guarantees.
 
     `audience` is "participant" (hit rates as counts), "engineer" (epsilon, delta, tails) or "reviewer" (all of
-    that and what it means exactly); `language` is "en" or "fr". Each figure comes from the guarantee's own
-    trade-off curve and is rounded so that the sentence stays true (law 22, docs/explain.md). For a plan, what
-    no guarantee covers comes last, and it raises what `guarantees` raises.
+    that and what it means exactly, and of a derivation each step of the proof); `language` is "en" or "fr". Each
+    figure comes from the guarantee's own trade-off curve and is rounded so that the sentence stays true (law 22,
+    docs/explain.md). For a plan, what no guarantee covers comes last, and it raises what `guarantees` raises.
     """
     if isinstance(subject, Guarantee):
         return "\n".join(sentences(subject, audience, language))
+    if isinstance(subject, Derivation):
+        return "\n".join(sentences(subject.guarantee, audience, language, derivation=subject))
     if isinstance(subject, QuestionPlan):
         told = explain_question(subject).stated
     else:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 from tip.data.asking import AnswerSettings
 from tip.data.settings import NumberRange
 from tip.errors import ConfigurationError
+from tip.locating import Places
 from tip.plan import reading
 from tip.plan.asked import (
     OTHER,
@@ -31,7 +32,6 @@ from tip.plan.asked import (
 )
 from tip.plan.keys import KeyRow, key, part, rows, settle
 from tip.plan.kinds import Text, Whole
-from tip.locating import Places
 from tip.plan.senseless import IN_A_QUESTION
 
 if TYPE_CHECKING:

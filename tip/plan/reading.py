@@ -18,9 +18,9 @@ from typing import Any, Final, TypeVar
 import tomli_w
 
 from tip.errors import ConfigurationError
+from tip.locating import Path, Places, label, load
 from tip.plan.keys import Key, Part, candidates, cells, fitted, missing, required, unknown
 from tip.plan.kinds import shown
-from tip.locating import Path, Places, label, load
 from tip.plan.senseless import refuse_other_task
 
 P = TypeVar("P")

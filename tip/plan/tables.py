@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, ClassVar, Final
 from tip.data.settings import DataSettings, NumberRange
 from tip.data.settings import Partition as Dealing
 from tip.errors import ConfigurationError
+from tip.locating import Places
 from tip.plan import reading
 from tip.plan.keys import KeyRow, key, part, rows, settle
 from tip.plan.kinds import Text, Whole
-from tip.locating import Places
 from tip.plan.promise import Budget, Cohort, Protocol, Requirement
 from tip.plan.running import Adversary, Execution, Robustness, Service, Simulation
 from tip.plan.senseless import IN_TRAINING

@@ -35,7 +35,7 @@ WORLD: Final = "world"
 _RESERVED: Final = (WORLD, COORDINATOR, NETWORK)
 _ADAPTIVE: Final = " (adaptive)"
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
-_SHARE: Final = re.compile(r"(\d+(?:\.\d+)?|\d+/\d+) ?% of agents")
+_SHARE: Final = re.compile(r"(\d+(?:\.\d+)?|\d+/\d+) ?% (?:of )?agents")
 _EXAMPLE: Final = 'write for example "world", "coordinator + 10% of agents", "5% of agents (adaptive)"'
 
 

@@ -18,8 +18,11 @@ import math
 from fractions import Fraction
 from typing import Final
 
+from tip.noise.cutoffs import exp_minus
+
 MARGIN: Final = 2.0**-44
 LEAST: Final = math.ulp(0.0)  # the least positive float
+_DIGITS: Final = 160  # binary, of an exponential
 
 
 def up(value: Fraction | int) -> float:
@@ -53,9 +56,24 @@ def exp_up(exponent: float) -> float:
 
 
 def log_up(ratio: Fraction) -> float:
-    """An upper bound of the natural logarithm of an exact ratio >= 1."""
+    """An upper bound of the natural logarithm of an exact ratio >= 1.
+
+    Where exact arithmetic shows that a number of 12 digits is not below it, that number: a ratio that was chosen for
+    epsilon = 1 is told as 1, and not as a trifle more.
+    """
     if ratio == 1:
         return 0.0
+    above = _log_raised(ratio)
+    short = float(f"{above:.12g}")
+    return short if short <= above and ratio <= exp_down(Fraction(short)) else above
+
+
+def exp_down(exponent: Fraction) -> Fraction:
+    """A lower bound of e^exponent, relatively within 2^-90 for 0 <= exponent <= 40; above, a bound of no use."""
+    return Fraction(1 << _DIGITS, exp_minus(exponent, _DIGITS) + 2)
+
+
+def _log_raised(ratio: Fraction) -> float:
     if ratio < 2:
         return raised(math.log1p(float(ratio - 1)))
     shift = max(0, ratio.numerator.bit_length() - ratio.denominator.bit_length() - 1)

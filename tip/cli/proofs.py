@@ -1,0 +1,131 @@
+"""`tip explain` with a question of its own, and `tip verify`: words, pictures and proofs of one guarantee."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tip.cli.printing import asides, plain, print_object, results, sentences, title
+from tip.cli.run import parted
+from tip.errors import ConfigurationError
+from tip.explain import AUDIENCES, LANGUAGES, in_words
+from tip.explain.curves import trade_off_svg
+from tip.explain.diagrams import svg
+from tip.explain.mermaid import mermaid
+from tip.files import parse_object, strict_json, write_atomically
+from tip.flow.files import from_json, to_json
+from tip.flow.model import Flow
+from tip.flow.verification import verify
+from tip.locating import load
+from tip.plan.proving import Subject, derive, read
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from tip.explain import Audience, Language
+    from tip.flow.derivation import Derivation
+
+_REQUEST = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What `tip explain` was asked beside the plan: for whom, in which language, against whom, which files."""
+
+    audience: str = ""
+    language: str = ""
+    against: str = ""
+    diagram: Path | None = None
+    curve: Path | None = None
+    derivation: Path | None = None
+
+    @property
+    def anything(self) -> bool:
+        """Whether any of it was asked."""
+        return any((self.audience, self.language, self.against, self.diagram, self.curve, self.derivation))
+
+
+def explain_one(path: Path, config: Iterable[str], asked: Asked, *, json: bool) -> int:
+    """One guarantee of a plan or a flow: in words on standard output, and in the files that were asked for."""
+    audience, language = _audience(asked.audience or "participant"), _language(asked.language or "en")
+    subject = _subject(path, config)
+    proven = derive(subject, asked.against)
+    _leave_files(asked, proven, language)
+    if json:
+        run = {"flow": proven.flow.name, "agent": proven.agent, "colluders": len(proven.colluders)}
+        print_object({"metrics": None, "baseline": None, "guarantees": [proven.guarantee.to_json()], "run": run})
+    else:
+        console = results()
+        title(console, proven.flow.name)
+        sentences(console, [proven.flow.about] if isinstance(subject, Flow) and proven.flow.about else [])
+        protocol = "" if isinstance(subject, Flow) else subject.protocol.kind
+        sentences(console, in_words(proven.guarantee, audience, language, derivation=proven, protocol=protocol))
+    return 0 if proven.guarantee.epsilon is not None else _REQUEST
+
+
+def is_flow(path: Path) -> bool:
+    """Whether a file holds a flow rather than a plan; false for what cannot be read, which the plan's reader tells."""
+    try:
+        tables, _ = load(path.read_text(encoding="utf-8"), str(path))
+    except (OSError, UnicodeDecodeError, ConfigurationError):
+        return False
+    return "agents" in tables and "task" not in tables
+
+
+def verify_file(path: Path, *, json: bool) -> int:
+    """Check a derivation from its file alone; returns the exit code, 4 if it does not hold."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ConfigurationError("is no text in UTF-8", where=str(path)) from error
+    proven = from_json(parse_object(text, file=str(path)))
+    checked = verify(proven)
+    if json:
+        run = {"holds": True, "checked": list(checked.claims), "trusted": list(checked.trusted)}
+        print_object({"metrics": None, "baseline": None, "guarantees": [proven.guarantee.to_json()], "run": run})
+        return 0
+    console = results()
+    title(console, f"{proven.flow.name}: the derivation holds")
+    sentences(console, checked.claims)
+    if checked.trusted:
+        title(console, "\nTaken on trust")
+        sentences(console, checked.trusted)
+    return 0
+
+
+def _subject(path: Path, config: Iterable[str]) -> Subject:
+    subject = read(path)
+    settings = [setting for text in config for setting in parted(text)]
+    if not settings:
+        return subject
+    if isinstance(subject, Flow):
+        raise ConfigurationError("a flow has no settings", where="-c", instead="Change its text.")
+    return subject.replace(*settings)
+
+
+def _leave_files(asked: Asked, proven: Derivation, language: Language) -> None:
+    """Write what was asked for, and say where it is."""
+    made: list[tuple[Path, str]] = []
+    if asked.diagram is not None:
+        draw = mermaid if asked.diagram.suffix in {".mmd", ".mermaid"} else svg
+        made.append((asked.diagram, draw(proven.flow, proven.coalition, language=language)))
+    if asked.curve is not None:
+        made.append((asked.curve, trade_off_svg(proven.guarantee, language)))
+    if asked.derivation is not None:
+        made.append((asked.derivation, strict_json(to_json(proven), indent=1) + "\n"))
+    for path, content in made:
+        write_atomically(path, content.encode())
+        asides().print(plain(f"wrote {path}"), soft_wrap=True)
+
+
+def _audience(text: str) -> Audience:
+    if text not in AUDIENCES:
+        raise ConfigurationError(f"{text!r} is no audience", where="--for", instead=f"Write {', '.join(AUDIENCES)}.")
+    return text
+
+
+def _language(text: str) -> Language:
+    if text not in LANGUAGES:
+        raise ConfigurationError(f"{text!r} is no language", where="--lang", instead=f"Write {' or '.join(LANGUAGES)}.")
+    return text
