@@ -93,7 +93,7 @@ def test_a_run_tells_its_figures_and_its_promise(runner: CliRunner, small: list[
     assert result.exit_code == 0, result.stderr
     words = " ".join(result.stdout.split())
     assert "evaluation only, outside the guarantee" in words
-    assert words.index("nothing enforces this") < words.index("Against the coordinator")
+    assert words.index("nothing enforces this") < words.index("Against whoever runs the rounds")
     assert "central baseline without privacy" in words
     assert str(tmp_path / "runs" / "diabetes-survey" / "report.html") in result.stdout
     assert "round 2/2" in result.stderr

@@ -378,7 +378,7 @@ def test_thousands_and_plurals_agree_in_french() -> None:
     assert f"10 fausses alertes sur 1{NARROW}000" in small
     assert "1 fausse alerte sur 100," in " ".join(in_words(_gaussian(1.0), "participant", "fr"))
     one = coalition_in_words(Coalition.parse("100/3% of agents"), "participant", "fr")
-    assert one.startswith("n’importe quel groupe d’une personne inscrite sur 3 (")
+    assert one.startswith("n’importe quel groupe d’un participant sur 3 (")
     assert coalition_in_words(Coalition.parse("0.5% of agents"), "engineer", "fr").startswith(
         f"n’importe quels 0,5{WIDE}%"
     )

@@ -221,10 +221,16 @@ def test_engineers_are_not_told_twice() -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("coordinator + 10% of agents", "the coordinator and any group of 10 out of every 100 people enrolled"),
-        ("99.999% of agents", "any group of 99,999 out of every 100,000 people enrolled"),
-        ("12.5% of agents", "any group of 1 out of every 8 people enrolled"),
+        ("coordinator + 10% of agents", "whoever runs the rounds and any group of 10 out of every 100 participants"),
+        ("99.999% of agents", "any group of 99,999 out of every 100,000 participants"),
+        ("12.5% of agents", "any group of 1 out of every 8 participants"),
         ("helper", "“helper”"),
+        ("coordinator", "whoever runs the rounds"),
+        ("network", "whoever listens in on the network and so sees who sends"),
+        (
+            "coordinator + network + helper",
+            "whoever runs the rounds, “helper” and whoever listens in on the network, who",
+        ),
     ],
 )
 def test_participants_read_shares_as_counts(text: str, words: str) -> None:

@@ -99,7 +99,7 @@ def test_the_page_tells_its_parts_in_order(a_run: RunFolder) -> None:
 def test_the_unenforced_assumption_comes_first(a_run: RunFolder) -> None:
     text = page(a_run.path)
     promised = text[text.index('id="promise"') :]
-    assert promised.index("nothing enforces this") < promised.index("Against the coordinator")
+    assert promised.index("nothing enforces this") < promised.index("Against whoever runs the rounds")
     assert promised.index("ideal-sum") < promised.index("own noise")
 
 
@@ -377,4 +377,4 @@ def test_liars_and_answers_are_told(a_run: RunFolder) -> None:
 
 def test_a_seeded_run_is_warned_of_above_the_promise(a_run: RunFolder) -> None:
     text = page(a_run.path)
-    assert text.index("This is a simulation") < text.index("Against the coordinator")
+    assert text.index("This is a simulation") < text.index("Against whoever runs the rounds")

@@ -26,7 +26,11 @@ def _agents(share: Fraction, chosen: str) -> str:
 
 def _people(share: Fraction, chosen: str) -> str:
     base = share.denominator if 100 % share.denominator else 100
-    return f"any group of {int(share * base):,} out of every {base:,} people enrolled ({chosen})"
+    return f"any group of {int(share * base):,} out of every {base:,} participants ({chosen})"
+
+
+def _joined(members: list[str]) -> str:
+    return " and ".join(part for part in (", ".join(members[:-1]), members[-1]) if part)
 
 
 def _trade_off(alarms: int, hits: int, base: int, question: str, truth: str) -> str:
@@ -40,10 +44,12 @@ def _trade_off(alarms: int, hits: int, base: int, question: str, truth: str) -> 
 _WHO: Final = Who(
     parties={COORDINATOR: "the coordinator", NETWORK: "an eavesdropper on the network"},
     does={COORDINATOR: ", who runs the rounds", NETWORK: ", who sees who sends when and how much"},
+    plainly={COORDINATOR: "whoever runs the rounds", NETWORK: "whoever listens in on the network"},
+    does_plainly={NETWORK: " and so sees who sends when and how much"},
     chosen={Chosen.BEFORE_RANDOMNESS: "chosen before anything is drawn by lot", Chosen.ADAPTIVE: "chosen at any time"},
     agents=_agents,
     people=_people,
-    joined=" and ".join,
+    joined=_joined,
     pooled=", who pool all that they see",
     world="anybody who sees all that is published",
     against="Against {who}.",
@@ -96,7 +102,7 @@ _PLAIN: Final = Plain(
     strong_cryptography="It holds against everybody who cannot break the encryption in use, which is beyond all "
     "computers of today.",
     weak_cryptography="It holds only against those who cannot break the encryption in use.",
-    remains="What remains: this is a limit, not nothing at all. Within it these observers may learn something about "
+    remains="What remains: this is a limit, and it is not zero. Within it these observers may learn something about "
     "you, and they learn what is true of people in general. If something that it relies on is not true, they may "
     "learn more, in the worst case your data.",
     all_remains="What remains: everything. The rule is kept, but it is too loose to protect you against these "

@@ -31,8 +31,12 @@ def _agents(share: Fraction, chosen: str) -> str:
 def _people(share: Fraction, chosen: str) -> str:
     base = share.denominator if 100 % share.denominator else 100
     some = int(share * base)
-    whom = "d’une personne inscrite" if some == 1 else f"de {french_count(some)} personnes inscrites"
+    whom = "d’un participant" if some == 1 else f"de {french_count(some)} participants"
     return f"n’importe quel groupe {whom} sur {french_count(base)} ({chosen})"
+
+
+def _joined(members: list[str]) -> str:
+    return " et ".join(part for part in (", ".join(members[:-1]), members[-1]) if part)
 
 
 def _trade_off(alarms: int, hits: int, base: int, question: str, truth: str) -> str:
@@ -47,13 +51,15 @@ def _trade_off(alarms: int, hits: int, base: int, question: str, truth: str) -> 
 _WHO: Final = Who(
     parties={COORDINATOR: "le coordinateur", NETWORK: "quelqu’un qui épie le réseau"},
     does={COORDINATOR: ", qui mène les tours", NETWORK: " et voit qui envoie, quand et combien"},
+    plainly={COORDINATOR: "quiconque mène les tours", NETWORK: "quiconque épie le réseau"},
+    does_plainly={NETWORK: " et voit ainsi qui envoie, quand et combien"},
     chosen={
         Chosen.BEFORE_RANDOMNESS: "dont le choix précède tout tirage au sort",
         Chosen.ADAPTIVE: "dont le choix peut se faire à tout moment",
     },
     agents=_agents,
     people=_people,
-    joined=" et ".join,
+    joined=_joined,
     pooled=", qui mettent en commun tout ce qu’ils voient",
     world="quiconque voit tout ce qui est publié",
     against="Contre {who}.",

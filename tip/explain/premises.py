@@ -32,8 +32,8 @@ PREMISES: Final[Mapping[str, tuple[Wording, ...]]] = {
     "ideal-sum": (
         Wording(
             _ANY,
-            "whoever runs the rounds sees only totals, never what a single person sent",
-            "la personne qui mène les tours ne voit que des totaux, jamais ce qu’une seule personne a envoyé",
+            "whoever runs the rounds sees only totals, never what a single participant sent",
+            "quiconque mène les tours ne voit que des totaux, jamais ce qu’un seul participant a envoyé",
             "le coordinateur ne voit que des sommes ; rien dans cette exécution ne l’impose",
         ),
     ),
@@ -62,52 +62,52 @@ PREMISES: Final[Mapping[str, tuple[Wording, ...]]] = {
     "own-minimum": (
         Wording(
             f".*fewer than {_N} agents",
-            "each person’s device sends nothing in a round that would be published with fewer than {0} people",
-            "l’appareil de chacun n’envoie rien dans un tour qui serait publié avec moins de {0} personnes",
+            "each participant’s device sends nothing in a round that would be published with fewer than {0} participants",
+            "l’appareil de chacun n’envoie rien dans un tour qui serait publié avec moins de {0} participants",
             "un agent n’envoie rien dans un tour qui serait publié avec moins de {0} agents",
         ),
         Wording(
             _ANY,
-            "each person’s device sends nothing in a round that would be published with too few people",
-            "l’appareil de chacun n’envoie rien dans un tour qui serait publié avec trop peu de personnes",
+            "each participant’s device sends nothing in a round that would be published with too few participants",
+            "l’appareil de chacun n’envoie rien dans un tour qui serait publié avec trop peu de participants",
             "un agent n’envoie rien dans un tour qui serait publié avec trop peu d’agents",
         ),
     ),
     "colluders": (
         Wording(
             f"each of the {_N} enrolled agents.*",
-            "the device of each of the {0} people enrolled adds its own chance numbers, which hide the others as "
+            "the device of each of the {0} participants adds its own chance numbers, which hide the others as "
             "well, and tells them to nobody",
-            "l’appareil de chacune des {0} personnes inscrites ajoute ses propres nombres tirés au hasard, qui "
+            "l’appareil de chacun des {0} participants ajoute ses propres nombres tirés au hasard, qui "
             "cachent aussi les autres, et ne les révèle à personne",
             "chacun des {0} agents inscrits ajoute son propre bruit et ne le révèle à personne",
         ),
         Wording(
             f"at most 1 of the {_N} (?:enrolled )?agents.*",
-            "no more than one of the {0} people enrolled tells others what it sees or leaves out the chance numbers "
+            "no more than one of the {0} participants tells others what it sees or leaves out the chance numbers "
             "that hide the others; the devices of all others, yours among them, add theirs and tell them to nobody",
-            "parmi les {0} personnes inscrites, une seule au plus révèle ce qu’elle voit ou omet les nombres tirés au "
-            "hasard qui cachent les autres ; les appareils de toutes les autres, dont le vôtre, ajoutent les leurs et "
+            "parmi les {0} participants, un seul au plus révèle ce qu’il voit ou omet les nombres tirés au "
+            "hasard qui cachent les autres ; les appareils de tous les autres, dont le vôtre, ajoutent les leurs et "
             "ne les révèlent à personne",
             "parmi les {0} agents inscrits, un seul au plus révèle ce qu’il voit ou omet son bruit ; tous les autres "
             "ajoutent le leur sans le révéler, et l’agent protégé est des leurs",
         ),
         Wording(
             f"at most {_N} of the {_N} (?:enrolled )?agents.*",
-            "at most {0} of the {1} people enrolled pool what they see or leave out the chance numbers that hide the "
+            "at most {0} of the {1} participants pool what they see or leave out the chance numbers that hide the "
             "others; the devices of all others, yours among them, add theirs and tell them to nobody",
-            "parmi les {1} personnes inscrites, au plus {0} mettent en commun ce qu’elles voient ou omettent les "
-            "nombres tirés au hasard qui cachent les autres ; les appareils de toutes les autres, dont le vôtre, "
+            "parmi les {1} participants, au plus {0} mettent en commun ce qu’ils voient ou omettent les "
+            "nombres tirés au hasard qui cachent les autres ; les appareils de tous les autres, dont le vôtre, "
             "ajoutent les leurs et ne les révèlent à personne",
             "parmi les {1} agents inscrits, au plus {0} mettent en commun ce qu’ils voient ou omettent leur bruit ; "
             "tous les autres ajoutent le leur sans le révéler, et l’agent protégé est des leurs",
         ),
         Wording(
             _ANY,
-            "only so many people as stated pool what they see; everybody else’s device adds the chance numbers that "
+            "only so many participants as stated pool what they see; everybody else’s device adds the chance numbers that "
             "hide the others and tells them to nobody",
-            "seules les personnes annoncées, pas davantage, mettent en commun ce qu’elles voient ; les appareils de "
-            "toutes les autres ajoutent les nombres tirés au hasard qui cachent chacun et ne les révèlent à personne",
+            "seuls les participants annoncés, pas davantage, mettent en commun ce qu’ils voient ; les appareils de "
+            "tous les autres ajoutent les nombres tirés au hasard qui cachent chacun et ne les révèlent à personne",
             "seuls les agents annoncés mettent en commun ce qu’ils voient ; tous les autres ajoutent leur bruit et ne "
             "le révèlent à personne",
         ),
@@ -124,8 +124,8 @@ PREMISES: Final[Mapping[str, tuple[Wording, ...]]] = {
     "one-sum": (
         Wording(
             _ANY,
-            "each round publishes one total over one set of people, never two totals whose difference could be taken",
-            "chaque tour publie un seul total sur un seul ensemble de personnes, jamais deux totaux dont on pourrait "
+            "each round publishes one total over one set of participants, never two totals whose difference could be taken",
+            "chaque tour publie un seul total sur un seul ensemble de participants, jamais deux totaux dont on pourrait "
             "faire la différence",
             "un tour publie une seule somme sur un seul ensemble d’agents, jamais deux dont on pourrait faire la "
             "différence",
@@ -150,7 +150,7 @@ PREMISES: Final[Mapping[str, tuple[Wording, ...]]] = {
     "own-count": (
         Wording(
             _ANY,
-            "each person’s device counts the rounds that it takes part in and stops at the limit",
+            "each participant’s device counts the rounds that it takes part in and stops at the limit",
             "l’appareil de chacun compte les tours auxquels il participe et s’arrête à la limite",
             "chaque agent compte les tours auxquels il participe et s’arrête à la limite",
         ),

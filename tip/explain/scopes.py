@@ -32,7 +32,7 @@ def _known(scope: str, audience: Audience, tongue: Tongue) -> str | None:
 SCOPES: Final[tuple[Wording, ...]] = (
     Wording(
         f"the sums of all {_N} rounds and every model made from them; each agent takes part in {_N}",
-        "the totals of all {0} rounds and everything that is made from them; each person takes part in {1}",
+        "the totals of all {0} rounds and everything that is made from them; each participant takes part in {1}",
         "les totaux de tous les tours, au nombre de {0}, et tout ce qui en est tiré ; chacun participe à {1} d’entre "
         "eux",
         "les sommes de tous les tours, au nombre de {0}, et tout modèle qui en est tiré ; chaque agent participe à "
@@ -40,7 +40,7 @@ SCOPES: Final[tuple[Wording, ...]] = (
     ),
     Wording(
         f"the sums of all {_N} rounds and every model made from them; each agent may take part in all",
-        "the totals of all {0} rounds and everything that is made from them; each person may take part in all",
+        "the totals of all {0} rounds and everything that is made from them; each participant may take part in all",
         "les totaux de tous les tours, au nombre de {0}, et tout ce qui en est tiré ; chacun peut participer à tous",
         "les sommes de tous les tours, au nombre de {0}, et tout modèle qui en est tiré ; chaque agent peut "
         "participer à tous",
@@ -98,10 +98,10 @@ SCOPES: Final[tuple[Wording, ...]] = (
     ),
     Wording(
         rf"all messages of the flow '(.*)' \((.*)\), all rounds; about agent {_N} alone",
-        "all messages that are described under the name “{0}”, in all rounds; this is about one person alone, "
+        "all messages that are described under the name “{0}”, in all rounds; this is about one participant alone, "
         "whose number is {2}",
-        "tous les messages décrits sous le nom « {0} », pour tous les tours ; cela ne concerne qu’une seule "
-        "personne, dont le numéro est {2}",
+        "tous les messages décrits sous le nom « {0} », pour tous les tours ; cela ne concerne qu’un seul "
+        "participant, dont le numéro est {2}",
         "tous les messages du flux « {0} » ({1}), pour tous les tours ; ne concerne que l’agent {2}",
     ),
 )

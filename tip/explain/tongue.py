@@ -30,6 +30,8 @@ class Who:
 
     parties: Mapping[str, str]  # the reserved ones
     does: Mapping[str, str]  # said of one that is alone
+    plainly: Mapping[str, str]  # the reserved ones, for participants
+    does_plainly: Mapping[str, str]
     chosen: Mapping[Chosen, str]
     agents: Callable[[Fraction, str], str]  # a share of all agents, when it was chosen: for engineers
     people: Callable[[Fraction, str], str]  # the same for participants

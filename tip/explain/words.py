@@ -158,13 +158,14 @@ def coalition_in_words(coalition: Coalition, audience: Audience = "engineer", la
     who = tongue_of(language).who
     plain = audience == "participant"
     quoted = tongue_of(language).quoted if plain or language != "en" else str
-    named = [who.parties.get(party) or quoted(party) for party in sorted(coalition.parties)]
+    parties, does = (who.plainly, who.does_plainly) if plain else (who.parties, who.does)
+    named = [parties.get(party) or quoted(party) for party in sorted(coalition.parties)]
     share = who.people if plain else who.agents
     members = [*named, share(coalition.fraction, who.chosen[coalition.chosen])] if coalition.fraction else named
     if not members:
         return who.world
     if members == named and len(named) == 1:
-        return f"{members[0]}{who.does.get(min(coalition.parties), '')}"
+        return f"{members[0]}{does.get(min(coalition.parties), '')}"
     return f"{who.joined(members)}{who.pooled}"
 
 
