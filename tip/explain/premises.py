@@ -62,7 +62,8 @@ PREMISES: Final[Mapping[str, tuple[Wording, ...]]] = {
     "own-minimum": (
         Wording(
             f".*fewer than {_N} agents",
-            "each participant’s device sends nothing in a round that would be published with fewer than {0} participants",
+            "each participant’s device sends nothing in a round that would be published with fewer than {0} "
+            "participants",
             "l’appareil de chacun n’envoie rien dans un tour qui serait publié avec moins de {0} participants",
             "un agent n’envoie rien dans un tour qui serait publié avec moins de {0} agents",
         ),
@@ -104,8 +105,8 @@ PREMISES: Final[Mapping[str, tuple[Wording, ...]]] = {
         ),
         Wording(
             _ANY,
-            "only so many participants as stated pool what they see; everybody else’s device adds the chance numbers that "
-            "hide the others and tells them to nobody",
+            "only so many participants as stated pool what they see; everybody else’s device adds the chance numbers "
+            "that hide the others and tells them to nobody",
             "seuls les participants annoncés, pas davantage, mettent en commun ce qu’ils voient ; les appareils de "
             "tous les autres ajoutent les nombres tirés au hasard qui cachent chacun et ne les révèlent à personne",
             "seuls les agents annoncés mettent en commun ce qu’ils voient ; tous les autres ajoutent leur bruit et ne "
@@ -124,9 +125,10 @@ PREMISES: Final[Mapping[str, tuple[Wording, ...]]] = {
     "one-sum": (
         Wording(
             _ANY,
-            "each round publishes one total over one set of participants, never two totals whose difference could be taken",
-            "chaque tour publie un seul total sur un seul ensemble de participants, jamais deux totaux dont on pourrait "
-            "faire la différence",
+            "each round publishes one total over one set of participants, never two totals whose difference could be "
+            "taken",
+            "chaque tour publie un seul total sur un seul ensemble de participants, jamais deux totaux dont on "
+            "pourrait faire la différence",
             "un tour publie une seule somme sur un seul ensemble d’agents, jamais deux dont on pourrait faire la "
             "différence",
         ),
