@@ -7,20 +7,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tip.errors import ConfigurationError
-from tip.flow.blocks import alike_rounds
+from tip.flow.cohort_rules import changing_cohorts, sampled_alone, stand_in
 from tip.flow.derivation import Node
-from tip.flow.expressions import calls
-from tip.flow.expressions import names as spoken
 from tip.flow.gaussian_rule import gaussian_loss
 from tip.flow.integer_rule import integer_loss, laplace_loss
-from tip.flow.model import EVERYBODY, NEIGHBORS, NEXT, NOBODY, Law, Sampling
+from tip.flow.model import EVERYBODY, NEIGHBORS, NEXT, NOBODY, Law, Message
 from tip.flow.outcomes import Outcome, repeated, unproven
+from tip.flow.seeing import Insiders
 from tip.flow.seen import view_node
+from tip.flow.shapes import message_shape
+from tip.privacy.accountant import missing_rule
 from tip.privacy.amplification import why_not_credited
 from tip.privacy.events import PoissonSampled, Repeated
 
 if TYPE_CHECKING:
-    from tip.flow.model import Cohort, Flow, Noise, Secret
+    from tip.flow.model import Cohort, Flow, Report
     from tip.flow.promises import Terms
     from tip.flow.seen import Seen
 
@@ -36,63 +37,47 @@ def block_loss(seen: Seen, agent: int, terms: Terms) -> Outcome:
     if hidden := hidden_inputs(flow, seen):
         missing = f"a rule for inputs that may depend on what the coalition does not see: {hidden}"
         return unproven("not proven", missing, premise)
-    if changing := changing_cohorts(flow, seen):
+    if changing := changing_cohorts(view):
         return unproven("not proven", changing, premise)
+    agent, apart = stand_in(seen, agent)
+    if apart:
+        return unproven("not proven", apart, premise)
     single = _one_round(seen, agent, premise)
     if single.event is None:
         return single
-    cohort = _poisson(flow, seen)
-    if cohort is not None and cohort.rate is not None and not sampling_refused(terms):
-        return _sampled(single, cohort, seen)
-    return repeated(single, view.times)
+    whole = repeated(single, view.times)
+    cohort = _poisson(seen, terms)
+    sampled = None if cohort is None else _sampled(single, cohort, seen)
+    if sampled is None or sampled.event is None or missing_rule(sampled.event, terms.neighboring):
+        return whole
+    return sampled
 
 
 def hidden_inputs(flow: Flow, seen: Seen) -> str:
-    """Empty if no adaptive secret can depend on a message to agents that not everybody sees; else that message."""
+    """Empty if no adaptive secret can depend on what agents get and the coalition does not see whole; else that."""
     symbols = np.unique(seen.view.secret_symbol).tolist()
     if not any(flow.secrets[symbol].adaptive for symbol in symbols):
         return ""
+    return hidden_messages(Insiders(flow, seen.parties, seen.colluders))
+
+
+def hidden_messages(insiders: Insiders) -> str:
+    """Empty if the coalition sees whatever agents are sent; else the first message or report that it does not see."""
+    flow = insiders.flow
     groups = {group.name for group in flow.groups}
-    for message in flow.messages:
-        to_agents = any(r in groups or r.startswith((NEIGHBORS, NEXT)) for r in message.to if r != NOBODY)
-        if to_agents and EVERYBODY not in message.to:
-            return f"agents receive {message.name!r}, which not everybody sees"
+    everything: tuple[Message | Report, ...] = (*flow.messages, *flow.reports)
+    for sent in everything:
+        to_agents = any(r in groups or r.startswith((NEIGHBORS, NEXT)) for r in sent.to if r != NOBODY)
+        if to_agents and EVERYBODY not in sent.to and not _sees_all(insiders, sent):
+            return f"agents receive {sent.name!r}, which not everybody sees"
     return ""
 
 
-def changing_cohorts(flow: Flow, seen: Seen) -> str:
-    """Empty if one least set stands for every set that a cohort may be; else the rule that is wanted (law 17).
-
-    Over rounds that share noise, and in two sums of one block over different cohorts, the sets may differ, and then
-    differences of sums show single members.
-    """
-    names = {name for message in seen.view.messages for name in cohorts_of(flow, message)}
-    if not names:
-        return ""
-    symbols = {symbol for message in seen.view.messages for symbol in flow.symbols(flow.message(message))}
-    sources: tuple[Secret | Noise, ...] = (*flow.secrets, *flow.noises)
-    rounds = max((source.rounds for source in sources if source.name in symbols), default=1)
-    if rounds > 1 and not alike_rounds(flow, seen.view.messages):
-        return "a rule for cohorts that may change between rounds which share noise"
-    if len(names) > 1:
-        both = " and ".join(sorted(names))
-        return f"a rule for the cohorts {both}, whose sums share noise and may differ by single members"
-    return ""
-
-
-def cohorts_of(flow: Flow, message: str) -> frozenset[str]:
-    """The cohorts behind a message, through all messages that it speaks of."""
-    known, cohorts = {m.name: m for m in flow.messages}, {c.name for c in flow.cohorts}
-    found: set[str] = set()
-    waiting, done = [message], set[str]()
-    while waiting:
-        name = waiting.pop()
-        if name in known and name not in done:
-            done.add(name)
-            says = known[name].says
-            found |= {str(a) for call in calls(says) for a in call.arguments} & cohorts
-            waiting.extend(spoken(says))
-    return frozenset(found)
+def _sees_all(insiders: Insiders, sent: Message | Report) -> bool:
+    """Whether the coalition is sent every row of a message or report."""
+    if isinstance(sent, Message):
+        return len(insiders.seen(sent)) == message_shape(insiders.flow, sent).members
+    return any(r != NOBODY and insiders.holds(r) for r in sent.to)
 
 
 def sampling_refused(terms: Terms) -> str:
@@ -123,13 +108,16 @@ def _refuse_planned(seen: Seen) -> None:
             )
 
 
-def _poisson(flow: Flow, seen: Seen) -> Cohort | None:
-    """The one Poisson cohort behind a block of alike rounds."""
-    if seen.view.times == 1 and all(flow.secrets[s].rounds > 1 for s in np.unique(seen.view.secret_symbol).tolist()):
+def _poisson(seen: Seen, terms: Terms) -> Cohort | None:
+    """The Poisson cohort that may be credited for a block of alike rounds (law 5); None if there is none."""
+    flow, view = seen.view.flow, seen.view
+    if view.times == 1 and all(flow.secrets[s].rounds > 1 for s in np.unique(view.secret_symbol).tolist()):
         return None
-    names = {cohort for name in seen.view.messages for cohort in cohorts_of(flow, name)}
-    found = [c for c in flow.cohorts if c.name in names and c.sampling is Sampling.POISSON]
-    return found[0] if len(found) == 1 else None
+    if sampling_refused(terms) or len(seen.colluders):
+        return None
+    if any(EVERYBODY in fact.to for fact in flow.facts):  # it may tell who takes part, or how many
+        return None
+    return sampled_alone(seen)
 
 
 def _sampled(single: Outcome, cohort: Cohort, seen: Seen) -> Outcome:

@@ -18,7 +18,7 @@ learns is post-processing of what the larger learns.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import TYPE_CHECKING, Final
 
@@ -26,6 +26,7 @@ import numpy as np
 
 from tip.errors import ConfigurationError
 from tip.flow.expressions import calls
+from tip.flow.expressions import names as spoken
 from tip.flow.model import NEIGHBORS, NEXT, Wiring
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from tip.flow.model import Flow, Message
+    from tip.flow.model import Flow, Message, Report
 
     Agents = NDArray[np.int64]
 
@@ -59,22 +60,45 @@ class Cover:
     cases: tuple[Case, ...]
 
 
-def tell_apart(flow: Flow) -> str:
-    """Empty if no message tells the members of a group apart; else what does."""
-    for message in flow.messages:
-        for call in calls(message.says):
-            if call.function == "signed" or call.function in {"mix", "gossip"}:
-                names = [str(a) for a in call.arguments[:1]] or list(_graphs_of(flow, message))
-                if not all(_complete(flow, name) for name in names):
-                    return f"message {message.name!r} follows a graph or a table"
-            elif call.function not in _ALIKE:
-                return f"message {message.name!r} passes from member to member"
-        for receiver in message.to:
+def tell_apart(flow: Flow, names: tuple[str, ...] | None = None) -> str:
+    """Empty if no message (of these names) tells the members of a group apart; else what does."""
+    behind = {message.name for message in flow.messages} if names is None else _behind(flow, names)
+    messages = tuple(message for message in flow.messages if message.name in behind)
+    for message in messages:
+        if told := _told_apart(flow, message):
+            return told
+    sent: tuple[Message | Report, ...] = (*messages, *(flow.reports if names is None else ()))
+    for some in sent:
+        for receiver in some.to:
             if receiver.startswith(NEXT):
-                return f"message {message.name!r} goes to the next member"
+                return f"{some.name!r} goes to the next member"
             if receiver.startswith(NEIGHBORS) and not _complete(flow, receiver.removeprefix(NEIGHBORS)):
-                return f"message {message.name!r} goes to the neighbors in a graph"
+                return f"{some.name!r} goes to the neighbors in a graph"
     return ""
+
+
+def _told_apart(flow: Flow, message: Message) -> str:
+    """What in a formula tells members apart; empty if nothing does."""
+    for call in calls(message.says):
+        if call.function in {"signed", "mix", "gossip"}:
+            graphs = [str(a) for a in call.arguments[:1]] or list(_graphs_of(flow, message))
+            if not all(_complete(flow, graph) for graph in graphs):
+                return f"message {message.name!r} follows a graph or a table"
+        elif call.function not in _ALIKE:
+            return f"message {message.name!r} passes from member to member"
+    return ""
+
+
+def _behind(flow: Flow, names: tuple[str, ...]) -> frozenset[str]:
+    """These messages and all that they speak of."""
+    known = {message.name: message for message in flow.messages}
+    found, waiting = set[str](), list(names)
+    while waiting:
+        name = waiting.pop()
+        if name in known and name not in found:
+            found.add(name)
+            waiting.extend(spoken(known[name].says))
+    return frozenset(found)
 
 
 def _graphs_of(flow: Flow, message: Message) -> Iterator[str]:
@@ -122,6 +146,21 @@ def covers(flow: Flow, count: int, fixed: Agents) -> Iterator[Cover]:
         yield _everyone_else(flow, fixed)
 
 
+def about(flow: Flow, cover: Cover, agent: int) -> Cover:
+    """The part of a cover that bounds what is learned about one agent."""
+    outside = [case for case in cover.cases if not (case.colluders == agent).any()]
+    if cover.why == "alike":
+        group = next(g for g in flow.groups if 0 <= agent - flow.first_agent(g.name) < g.size)
+        first = flow.first_agent(group.name)
+        alike = [case for case in cover.cases if case.protected and first <= case.protected[0] < first + group.size]
+        return replace(cover, cases=tuple(alike[:1]) or (Case(cover.cases[0].colluders[:0], (agent,)),))
+    if cover.why == "everyone else":
+        return replace(cover, cases=tuple(case for case in outside if case.protected == (agent,)))
+    if not outside:
+        raise ConfigurationError(f"agent {agent} colludes and is not protected")
+    return replace(cover, cases=tuple(Case(case.colluders, (agent,)) for case in outside))
+
+
 def _alike(flow: Flow, count: int, fixed: Agents) -> Cover:
     """For each kind of protected agent, as many colluders in each group as there can be: its last members."""
     cases = []
@@ -132,6 +171,8 @@ def _alike(flow: Flow, count: int, fixed: Agents) -> Cover:
             free = _others(first, group.size, np.append(fixed, victim))
             parts.append(free[max(0, free.size - count) :])
         cases.append(Case(np.sort(np.concatenate(parts)), (victim,)))
+    if not cases:
+        cases.append(Case(fixed, ()))
     several = len(flow.groups) > 1
     says = f"no message tells members of a group apart: any {count:,} colluders are like any others"
     says += ", and each group is taken to hold as many of them as it can" if several else ""

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from tip.errors import ConfigurationError
+from tip.flow.certificates import UNIT
 from tip.flow.derivation import Node, Scalar, Vector
 from tip.flow.exact import exact_loss
 from tip.flow.joint import joint_bound
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
 _SOURCE: Final = "docs/flow-rules.md, linear-gaussian"
 _SCALE: Final = 1 << 40  # of the roots of squared reaches in a change d
-_ROUNDING: Final = 1e-13  # relative, of a sum of squares that are added in floats
 _WIDE: Final = 1e-4  # a gap between the two witnesses that is told
 
 
@@ -138,9 +138,10 @@ def _gram(seen: Seen, losses: list[Loss]) -> list[list[Fraction]]:
     stacked /= np.sqrt(seen.view.variances)
     products = stacked @ stacked.T
     bounds = np.array([math.sqrt(up(_sure(found))) for found in losses])
-    slack = np.sqrt(np.maximum(bounds**2 * (1 + _ROUNDING) - products.diagonal(), 0))
+    rounding = 4 * (stacked.shape[1] + 16) * UNIT  # relative, of a sum of squares that are added in floats
+    slack = np.sqrt(np.maximum(bounds**2 * (1 + rounding) - products.diagonal() * (1 - rounding), 0))
     room = slack[:, None] * bounds + bounds[:, None] * slack + slack[:, None] * slack
-    wide = np.sign(products) * (np.abs(products) + room)
+    wide = np.where(products < 0, -1.0, 1.0) * (np.abs(products) + room)  # 0 as well may be off by the room
     return [[Fraction(float(entry)) for entry in row] for row in wide]
 
 

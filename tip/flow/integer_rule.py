@@ -59,9 +59,42 @@ def _proven(
         else:
             around, step = gathered(seen, agent), premise
         found = rule(around.view, _change(seen, agent, around.view))
+        if isinstance(found, Proof) and not _causal(seen, around.view, found):
+            return unproven(
+                "not proven", "a rule for adaptive inputs and noise that is moved before they are known", step
+            )
     except ConfigurationError as error:
         return unproven("not proven", f"a rule for this noise: {error}", premise)
     return _told(seen, agent, found, around, step)
+
+
+def _causal(seen: Seen, view: IntegerView, proof: Proof) -> bool:
+    """Whether each noise is moved by values alone that are known when it is first used (law 12).
+
+    Then its change is chosen from the past when it is drawn, and the losses of all noises compose adaptively. A row is not
+    sent before all the agent's values in it are known, so that it suffices that each of the rows that hold the noise
+    holds the same secret in the same or a later round.
+    """
+    labels = seen.view.secret_symbol, seen.view.secret_round
+    moved = {column for shift in proof.shifts for column in shift.moves}
+    if len(moved) < 2 or not any(seen.view.flow.secrets[int(labels[0][column])].adaptive for column in moved):
+        return True
+    for shift in proof.shifts:
+        wanted: dict[int, int] = {}
+        for column in shift.moves:
+            symbol, turn = (int(label[column]) for label in labels)
+            wanted[symbol] = max(turn, wanted.get(symbol, 0))
+        for secrets, noises in zip(view.secrets, view.noises, strict=True):
+            if not any(column in noises for column in shift.columns):
+                continue
+            known = {int(labels[0][c]): -1 for c in secrets if c in moved}
+            for column in secrets:
+                if column in moved:
+                    symbol, turn = (int(label[column]) for label in labels)
+                    known[symbol] = max(turn, known[symbol])
+            if any(known.get(symbol, -1) < turn for symbol, turn in wanted.items()):
+                return False
+    return True
 
 
 def _not_whole(seen: Seen) -> str:

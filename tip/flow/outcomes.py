@@ -24,6 +24,7 @@ class Outcome:
     `mu_squared`: exact where all noise is real-arithmetic Gaussian (then the result is idealized). `masked`:
     whether it rests on pseudorandom masks. `failure`: the probability of data-independent failures, which it relies on
     not to happen. `shuffled`: the epsilon of shuffled reports at the delta that is asked for; it does not compose.
+    `mixed`: the worst of outcomes of unlike kinds, so that only its epsilon at that delta holds for all of them.
     """
 
     node: Node
@@ -34,6 +35,7 @@ class Outcome:
     masked: bool = False
     failure: float = 0.0
     shuffled: float | None = None
+    mixed: bool = False
 
     def under(self, node: Node) -> Outcome:
         """The same outcome as the conclusion of a further step."""
@@ -42,12 +44,12 @@ class Outcome:
     @property
     def rho(self) -> Fraction | None:
         """The zCDP parameter, where there is one."""
-        return None if self.event is None else rho_of(self.event)
+        return None if self.event is None or self.mixed else rho_of(self.event)
 
     @property
     def ratio(self) -> Fraction | None:
         """The factor of a pure loss, where it is one."""
-        return pure_ratio(self.event) if self.event is not None else None
+        return pure_ratio(self.event) if self.event is not None and not self.mixed else None
 
 
 def at_most(value: float) -> str:

@@ -21,12 +21,15 @@ import numpy as np
 
 from tip.errors import ConfigurationError
 from tip.flow import random_graphs, spectral
+from tip.flow.block_rules import hidden_inputs
 from tip.flow.connectivity import Connectivity, closed_form, connectivity
 from tip.flow.derivation import Node, Scalar
 from tip.flow.gaussian_rule import gaussian_loss
 from tip.flow.model import Law, Wiring
 from tip.flow.outcomes import Outcome, gaussian, repeated, together
-from tip.flow.seen import Seen, seen, view_node
+from tip.flow.seeing import Insiders
+from tip.flow.seen import Seen, needed, seen, view_node
+from tip.flow.shapes import message_shape
 from tip.flow.view import blocks
 from tip.privacy.coalitions import Chosen
 from tip.privacy.rounding import lowered
@@ -52,7 +55,7 @@ _LOOKED_AT: Final = 8  # agents of the largest bounds that are certified one by 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Form:
-    """A view of this form: the least own variance and the graph; the agent of each row, the squared reach of its secret."""
+    """A view of this form: the least own variance and the graph; each row's agent, the squared reach of its secret."""
 
     noise: spectral.Pairwise
     agent_of: Agents
@@ -68,6 +71,8 @@ def form_of(block: Seen) -> Form | None:
         return None
     if (np.diff(view.A.indptr) != 1).any() or len(np.unique(view.A.indices)) != rows:
         return None
+    if len(np.unique(view.secret_agent)) != rows:  # several rounds of one agent: they have to be looked at together
+        return None
     try:
         noise = spectral.pairwise(view.B, view.variances)
     except ConfigurationError:
@@ -82,7 +87,7 @@ def form_of(block: Seen) -> Form | None:
 def all_agents(found: tuple[Seen, ...], terms: Terms) -> tuple[int, Outcome] | None:
     """The spectral bound for every agent of a flow with one such block, and an agent near it."""
     form = form_of(found[0]) if len(found) == 1 else None
-    if form is None:
+    if form is None or hidden_inputs(found[0].view.flow, found[0]):
         return None
     block = found[0]
     proven = connectivity(form.noise.graph, failure=_allowed(terms))
@@ -91,6 +96,8 @@ def all_agents(found: tuple[Seen, ...], terms: Terms) -> tuple[int, Outcome] | N
     looked_at = form.agent_of[order[:_LOOKED_AT]].tolist()
     outcomes = {agent: gaussian_loss(block, agent, view_node(block)) for agent in looked_at}
     exact = {agent: o.mu_squared for agent, o in outcomes.items() if o.mu_squared is not None}
+    if not exact:
+        return None
     agent = max(exact, key=lambda a: exact[a])
     beyond = order[len(looked_at) :]
     rest = Fraction(float(bound.bound[beyond[0]])) * form.reach if len(beyond) else Fraction(0)
@@ -119,7 +126,7 @@ def graph_bounds(
     views = (seen(flow, names, parties=parties, colluders=fixed) for names in blocks(flow))
     found = [block for block in views if block.view.A.nnz]
     form = form_of(found[0]) if len(found) == 1 else None
-    if form is None:
+    if form is None or not _nothing_more(found[0], parties, fixed) or hidden_inputs(flow, found[0]):
         return
     times, size = found[0].view.times, len(form.agent_of)
     nothing = spectral.after_deletion(size, form.noise.own, Connectivity(0.0, 0.0, ""), deleted=size - 1)
@@ -128,6 +135,26 @@ def graph_bounds(
     )
     for why, says, connected, left in _connections(terms, form, count, fixed):
         yield _bound(fixed, why, says, spectral.after_deletion(left, form.noise.own, connected, deleted=0), form, times)
+
+
+def _nothing_more(block: Seen, parties: frozenset[str], fixed: Agents) -> bool:
+    """Whether further colluders would see no more rows, and know no noise but their own and that of their edges.
+
+    All honest agents have a row, all messages that say more than others together are seen whole, each row's own noise
+    is its agent's own, each noise that two rows share stands on their edge, and no group is told of any.
+    """
+    view, flow = block.view, block.view.flow
+    group, graph = flow.groups[0], flow.graphs[0]
+    insiders = Insiders(flow, parties, fixed)
+    said = needed(flow, tuple(message.name for message in flow.messages), insiders)
+    whole = all(
+        len(insiders.seen(flow.message(name))) == message_shape(flow, flow.message(name)).members for name in said
+    )
+    if len(flow.graphs) != 1 or not whole or view.A.shape[0] != group.size - len(fixed):
+        return False
+    behind = frozenset[str]().union(*(flow.functions(flow.message(name)) for name in view.messages))
+    noises = [flow.noises[symbol] for symbol in np.unique(view.noise_symbol).tolist()]
+    return behind <= {"signed"} and all(noise.of in {group.name, graph.name} and not noise.known_to for noise in noises)
 
 
 def _connections(terms: Terms, form: Form, count: int, fixed: Agents) -> Iterator[tuple[str, str, Connectivity, int]]:
@@ -145,11 +172,13 @@ def _connections(terms: Terms, form: Form, count: int, fixed: Agents) -> Iterato
     if rest > 0:
         says = f"taking any {count:,} agents out of the graph leaves it well connected"
         yield "deletion", says, Connectivity(rest, whole.failure, whole.how), left
-    if graph.wiring is Wiring.K_OUT and terms.coalition.chosen is Chosen.BEFORE_RANDOMNESS and not fixed.size:
+    drawn_after = terms.coalition.chosen is Chosen.BEFORE_RANDOMNESS and not terms.silent
+    if graph.wiring is Wiring.K_OUT and drawn_after and not fixed.size:
         failure = _allowed(terms)
         second = random_graphs.connectivity(agents=size, honest=left, picks=graph.picks, failure=failure)
         if second > 0:
-            says = f"the graph, drawn after the {count:,} colluders were fixed, connects all others but for a stated chance"
+            drawn = f"the graph, drawn after the {count:,} colluders were fixed,"
+            says = f"{drawn} connects all others but for a stated chance"
             yield "random graph", says, Connectivity(lowered(second * weight), failure, "matrix Chernoff bound"), left
 
 
@@ -161,7 +190,7 @@ def _one_graph(terms: Terms, form: Form) -> tuple[Graph | None, float]:
     return terms.flow.graphs[0], float(weights[0])
 
 
-def _bound(  # noqa: PLR0913, PLR0917 - the parts of a step
+def _bound(
     fixed: Agents, why: str, says: str, bound: spectral.AllBound, form: Form, times: int
 ) -> tuple[Agents, int, Outcome]:  # fmt: skip
     squared = Fraction(bound.worst) * form.reach * times

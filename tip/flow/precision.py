@@ -14,7 +14,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
 from tip.flow import shapes
-from tip.flow.expressions import Added, Applied, Expression, Scaled, Symbol
+from tip.flow.expressions import Added, Applied, Expression, Scaled, Symbol, names
 from tip.flow.graphs import degrees
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from tip.flow.model import Flow
 
+MANY: Final = 1000  # roundings
 _MOST: Final = 52
 _ENDLESS: Final = 10_000  # the bits of a denominator that is no power of two
 
@@ -43,6 +44,45 @@ def exact(flow: Flow, messages: Sequence[str]) -> bool:
     done: dict[str, Bits] = {}
     every = [_message(flow, name, done) for name in messages]
     return all(bits.whole + bits.parts <= _MOST for bits in every)
+
+
+def roundings(flow: Flow, messages: Sequence[str]) -> int:
+    """How many roundings of one unit a coefficient may carry at most; `MANY` where parts of it are added."""
+    done: dict[str, int] = {}
+    return max((_rounded_message(flow, name, done) for name in messages), default=0)
+
+
+def _rounded_message(flow: Flow, name: str, done: dict[str, int]) -> int:
+    if name not in done:
+        known = [message for message in flow.messages if message.name == name]
+        done[name] = _rounded(flow, known[0].says, done) if known else 0
+    return done[name]
+
+
+def _rounded(flow: Flow, expression: Expression, done: dict[str, int]) -> int:
+    """A product rounds, and so does its factor; sums round as soon as one symbol stands in two of their parts."""
+    match expression:
+        case Symbol():
+            return _rounded_message(flow, expression.name, done)
+        case Scaled():
+            inner = _rounded(flow, expression.of, done)
+            return inner if abs(expression.factor) == 1 else min(MANY, inner + (2 if inner else 1))
+        case Added():
+            behind = [_symbols(flow, part) for part in expression.parts]
+            apart = sum(map(len, behind)) == len(frozenset[str]().union(*behind))
+            return max(_rounded(flow, part, done) for part in expression.parts) if apart else MANY
+        case Applied():
+            inner = _rounded(flow, expression.of, done)
+            if expression.function in {"sum", "signed", "last", "previous"}:
+                return inner
+            return min(MANY, inner + (2 if inner else 1)) if expression.function == "mean" else MANY
+
+
+def _symbols(flow: Flow, expression: Expression) -> frozenset[str]:
+    """The secrets and noises behind a formula."""
+    known = {message.name: message for message in flow.messages}
+    found = [flow.symbols(known[name]) if name in known else (name,) for name in names(expression)]
+    return frozenset(symbol for some in found for symbol in some)
 
 
 def _message(flow: Flow, name: str, done: dict[str, Bits]) -> Bits:

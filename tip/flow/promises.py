@@ -66,8 +66,8 @@ def loss_of(outcome: Outcome, terms: Terms) -> float:
 def worst_of(outcomes: Sequence[Outcome], terms: Terms) -> tuple[int, Outcome]:
     """Which of several outcomes is the worst, and what holds for all of them.
 
-    Outcomes of one kind are compared by its exact figure. Those of unlike kinds are compared by epsilon, and nothing but
-    that epsilon, at that delta, is then claimed: a pure loss of 5 says nothing about another agent's Gaussian one of 3.
+    Outcomes of one kind are compared by its exact figure. Those of unlike kinds are compared by epsilon, and only that
+    epsilon, at that delta, is then claimed: a pure loss of 5 says nothing about another agent's Gaussian one of 3.
     All failures together may happen (law 7).
     """
     failure = min(1.0, raised(math.fsum(o.failure for o in outcomes)) if any(o.failure for o in outcomes) else 0.0)

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from tip.flow.block_rules import hidden_messages
 from tip.flow.derivation import Node
-from tip.flow.model import EVERYBODY
+from tip.flow.graphs import edges
+from tip.flow.model import EVERYBODY, NEIGHBORS, NEXT, NOBODY
 from tip.flow.outcomes import Outcome, unproven
 from tip.privacy import shuffling
 from tip.privacy.amplification import honest_reports, why_not_shuffled
@@ -25,23 +29,41 @@ def report_losses(terms: Terms, insiders: Insiders, agent: int) -> list[Outcome]
     for report in flow.reports:
         secret = flow.secret(report.secret)
         first = flow.first_agent(secret.of)
-        if not first <= agent < first + flow.group(secret.of).size or not _sees(insiders, report):
+        if not first <= agent < first + flow.group(secret.of).size or not _sees(insiders, report, agent - first):
             continue
         if secret.neighboring is not Neighboring.REPLACE_ONE:
             found.append(unproven("not proven", f"a rule for reports under {secret.neighboring}"))
+        elif secret.adaptive and (hidden := hidden_messages(insiders)):
+            missing = f"a rule for inputs that may depend on what the coalition does not see: {hidden}"
+            found.append(unproven("not proven", missing))
         else:
             found.append(_loss(terms, insiders, report))
     return found
 
 
-def _sees(insiders: Insiders, report: Report) -> bool:
-    """Whether the coalition gets the reports: from who sends, mixes or receives them."""
+def _sees(insiders: Insiders, report: Report, member: int) -> bool:
+    """Whether the coalition gets this member's reports: from who mixes or receives them."""
     parties = [*report.to, *([report.shuffled_by] if report.shuffled_by else [])]
-    return any(name == EVERYBODY or (name != "nobody" and insiders.holds(name)) for name in parties)
+    return any(name == EVERYBODY or (name != NOBODY and _reaches(insiders, name, member)) for name in parties)
+
+
+def _reaches(insiders: Insiders, name: str, member: int) -> bool:
+    """Whether what a member sends to a receiver reaches the coalition."""
+    if name.startswith(NEXT):
+        inside = insiders.marks(name.removeprefix(NEXT))
+        return bool(inside[(member + 1) % len(inside)])
+    if name.startswith(NEIGHBORS):
+        graph = insiders.flow.graph(name.removeprefix(NEIGHBORS))
+        inside = insiders.marks(graph.over)
+        pairs = edges(graph, len(inside))
+        beside = np.concatenate([pairs[pairs[:, 0] == member, 1], pairs[pairs[:, 1] == member, 0]])
+        return bool(inside[beside].any())
+    return insiders.holds(name)
 
 
 def _loss(terms: Terms, insiders: Insiders, report: Report) -> Outcome:
-    uses = min(report.rounds, terms.flow.secret(report.secret).uses) if report.rounds > 1 else 1
+    secret = terms.flow.secret(report.secret)
+    uses = secret.uses if secret.rounds > 1 else report.rounds  # a secret of one round is told in each round
     node = Node(
         "local report",
         f"each report {report.name!r} has at most {report.ratio} times the probability under any other answer",
@@ -70,3 +92,10 @@ def _shuffled(terms: Terms, insiders: Insiders, report: Report, alone: Outcome) 
         "docs/local-shuffling.md; law 6",
     )
     return Outcome(node, alone.event, "", shuffled=epsilon)
+
+
+def unshuffled(outcome: Outcome) -> Outcome:
+    """The same report without credit for its shuffler."""
+    if outcome.shuffled is None:
+        return outcome
+    return Outcome(outcome.node.premises[0], outcome.event)

@@ -16,20 +16,23 @@ from scipy import sparse
 
 from tip.errors import ConfigurationError
 from tip.flow.derivation import Node, Scalar
-from tip.flow.exactview import ExactView
 from tip.flow.expressions import names as spoken
 from tip.flow.model import Law
+from tip.flow.precision import roundings
 from tip.flow.seeing import Insiders
 from tip.flow.shapes import message_shape
 from tip.flow.solving import Solver, solver
 from tip.flow.view import Change, View, agents, change, exact_view, view
 
 if TYPE_CHECKING:
+    from collections.abc import Hashable
+
     from numpy.typing import NDArray
 
+    from tip.flow.exactview import ExactView
     from tip.flow.model import Flow
 
-_ROUNDED: Final = frozenset({"mix", "gossip", "apply", "root"})
+_MOST_ROUNDINGS: Final = 4  # of one coefficient, which the certificates allow for
 EXACT_ROWS: Final = 96  # up to which systems are solved in fractions
 EXACT_OWN_ROWS: Final = 200  # where no two rows share noise, so that nothing has to be eliminated
 EXACT_ENTRIES: Final = 40_000
@@ -42,6 +45,7 @@ class Seen:
     view: View
     exact: ExactView | None
     colluders: NDArray[np.int64] = field(repr=False)
+    parties: frozenset[str] = frozenset()
     _made: dict[str, Solver] = field(default_factory=dict, repr=False)
 
     @property
@@ -87,19 +91,18 @@ class Seen:
 
 def seen(flow: Flow, messages: tuple[str, ...], *, parties: frozenset[str], colluders: NDArray[np.int64]) -> Seen:
     """The view of a block by a coalition, without repeated rows and messages that only combine others."""
-    messages = _needed(flow, messages, Insiders(flow, parties, colluders))
+    messages = needed(flow, messages, Insiders(flow, parties, colluders))
     full = view(flow, messages, parties=parties, colluders=colluders)
-    functions = frozenset[str]().union(*(flow.functions(flow.message(name)) for name in messages))
-    delicate = bool(functions & _ROUNDED)
+    delicate = not full.exact and roundings(flow, messages) > _MOST_ROUNDINGS
     exact: ExactView | None = None
     if full.B.shape[0] and (delicate or (_few(full) and _real(full))):
         exact = exact_view(flow, messages, parties=parties, colluders=colluders)
         full = _with_coefficients(full, exact) if delicate else full
-    kept = _distinct(full)
+    kept = _distinct(full, exact)
     if len(kept) < full.A.shape[0]:
         full = _rows(full, kept)
         exact = None if exact is None else _exact_rows(exact, kept)
-    return Seen(full, exact, colluders)
+    return Seen(full, exact, colluders, parties)
 
 
 def _few(full: View) -> bool:
@@ -133,7 +136,7 @@ def view_node(seen: Seen) -> Node:
     return Node("view", says, numbers, source="docs/flow-rules.md, view")
 
 
-def _needed(flow: Flow, messages: tuple[str, ...], insiders: Insiders) -> tuple[str, ...]:
+def needed(flow: Flow, messages: tuple[str, ...], insiders: Insiders) -> tuple[str, ...]:
     """The messages less those that are a function of others which the coalition sees in whole: post-processing."""
     whole = {
         message.name for message in flow.messages if len(insiders.seen(message)) == message_shape(flow, message).members
@@ -154,12 +157,19 @@ def _nearest(rows: tuple[dict[int, Fraction], ...], width: int) -> sparse.csr_ar
     return sparse.csr_array((np.array(entries), np.array(columns, np.int64), starts), shape=(len(rows), width))
 
 
-def _distinct(full: View) -> NDArray[np.int64]:
-    """The first of each set of equal rows; only messages of which there are few rows can repeat one another."""
-    kept: dict[tuple[bytes, ...], int] = {}
+def _distinct(full: View, exact: ExactView | None) -> NDArray[np.int64]:
+    """The first of each set of equal rows; only messages of which there are few rows can repeat one another.
+
+    Rows that are equal as floats may differ by less than a rounding, and then their difference shows something.
+    """
     rows = full.A.shape[0]
-    if len(np.unique(full.row_message)) < 2:
+    if len(np.unique(full.row_message)) < 2 or not (full.exact or exact is not None):
         return np.arange(rows)
+    kept: dict[Hashable, int] = {}
+    if exact is not None:
+        for row in range(rows):
+            kept.setdefault((tuple(exact.A[row].items()), tuple(exact.B[row].items())), row)
+        return np.array(sorted(kept.values()), np.int64)
     a, b = sparse.csr_array(full.A), sparse.csr_array(full.B)
     a.sort_indices()
     b.sort_indices()

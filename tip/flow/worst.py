@@ -14,14 +14,16 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from scipy.sparse import csr_array
 
+from tip.errors import ConfigurationError
 from tip.flow.block_rules import block_loss, hidden_inputs
+from tip.flow.cohort_rules import stand_in
 from tip.flow.collusion import MOST_AGENTS
 from tip.flow.derivation import Node, Scalar
 from tip.flow.model import Law
 from tip.flow.outcomes import Outcome, together, unproven
 from tip.flow.pairwise import all_agents
-from tip.flow.promises import Terms, loss_of
-from tip.flow.report_rules import report_losses
+from tip.flow.promises import Terms, worst_of
+from tip.flow.report_rules import report_losses, unshuffled
 from tip.flow.seeing import Insiders
 from tip.flow.seen import Seen, seen
 from tip.flow.view import blocks
@@ -41,24 +43,40 @@ class Sees:
     terms: Terms
     insiders: Insiders
     blocks: tuple[Seen, ...]
+    refused: str = ""
 
     @classmethod
     def of(cls, terms: Terms, parties: frozenset[str], colluders: Agents) -> Sees:
-        """The views of all blocks that hold anything unknown."""
-        views = (seen(terms.flow, names, parties=parties, colluders=colluders) for names in blocks(terms.flow))
-        kept = tuple(view for view in views if view.view.A.nnz)
-        return cls(terms, Insiders(terms.flow, parties, colluders), kept)
+        """The views of all blocks that hold anything unknown; `refused` where one of them cannot be made."""
+        insiders, kept, refused = Insiders(terms.flow, parties, colluders), [], ""
+        for names in blocks(terms.flow):
+            try:
+                view = seen(terms.flow, names, parties=parties, colluders=colluders)
+            except ConfigurationError as error:
+                refused = refused or f"a rule for {', '.join(names)}: {error}"
+            else:
+                kept += [view] if view.view.A.nnz else []
+        return cls(terms, insiders, tuple(kept), refused)
 
     def about(self, agent: int) -> Outcome:
         """Everything that is seen about one agent."""
-        parts = [block_loss(block, agent, self.terms) for block in self.blocks if agent in block.agents()]
+        if self.refused:
+            return unproven("not proven", self.refused)
+        parts = [part for block in self.blocks if (part := self._of_block(block, agent)) is not None]
         reports = report_losses(self.terms, self.insiders, agent)
-        if any(part.shuffled is not None for part in reports) and len(parts) + len(reports) > 1:
-            return unproven("not proven", "a rule for shuffled reports together with other messages")
+        if len(parts) + len(reports) > 1:  # shuffled reports do not compose: each is charged as if it were not
+            reports = [unshuffled(part) for part in reports]
         both = [*parts, *reports]
         outcome = together(both)
         shuffled = reports[0].shuffled if len(both) == 1 and reports else None
         return outcome if shuffled is None else both[0].under(outcome.node)
+
+    def _of_block(self, block: Seen, agent: int) -> Outcome | None:
+        """What a block shows about an agent; None where it holds none of its secrets, nor those of one like it."""
+        inside, apart = stand_in(block, agent)
+        if not apart and inside not in block.agents():
+            return None
+        return block_loss(block, agent, self.terms)
 
     def honest(self) -> Agents:
         """All agents outside the coalition that have a secret."""
@@ -80,23 +98,27 @@ def worst_agent(
     sees = Sees.of(terms, parties, colluders)
     honest = sees.honest()
     if protected is not None:
-        why = "this agent" if terms.agent is not None else "alike"
+        if not protected:
+            return -1, unproven("not proven", "an agent with a secret outside the coalition")
+        alone = protected == (terms.agent,)
+        why = "this agent" if alone else "alike"
         says = (
             f"the claim is about agent {protected[0]} alone"
-            if terms.agent is not None
+            if alone
             else "no message tells the members of a group apart, so one of each group stands for all"
         )
         return _worst_of(sees, protected, why, says)
     if not len(honest):
         return -1, unproven("not proven", "an agent with a secret outside the coalition")
-    worst = one_column_each(sees.blocks) if not terms.flow.reports else None
+    plain = not terms.flow.reports and not sees.refused
+    worst = one_column_each(sees.blocks) if plain else None
     if worst is not None:
         says = f"all {len(honest):,} agents were looked at; this is the worst off"
         return _worst_of(sees, (worst,), "each", says, looked_at=len(honest))
     if len(honest) <= MOST_AGENTS:
         says = f"all {len(honest):,} agents were looked at; this is the worst off"
         return _worst_of(sees, tuple(honest.tolist()), "each", says)
-    found = all_agents(sees.blocks, terms) if not terms.flow.reports else None
+    found = all_agents(sees.blocks, terms) if plain and not terms.flow.cohorts else None
     if found is None:
         missing = f"a bound for all {len(honest):,} agents of a flow of this form (ask about one agent instead)"
         return int(honest[0]), unproven("not proven", missing)
@@ -111,15 +133,21 @@ def one_column_each(found: tuple[Seen, ...]) -> int | None:
     columns = view.A.shape[1]
     if not MOST_TOGETHER < columns <= MOST_AGENTS or len(np.unique(view.secret_agent)) != columns:
         return None
-    if len(np.unique(view.secret_symbol)) != 1 or hidden_inputs(view.flow, found[0]):
+    if len(np.unique(view.secret_symbol)) != 1 or hidden_inputs(view.flow, found[0]) or view.flow.cohorts:
         return None
-    losses = list(found[0].solver.losses(csr_array(view.A)))
+    if not np.isfinite(view.variances).all():
+        return None
+    try:
+        losses = list(found[0].solver.losses(csr_array(view.A)))
+    except ConfigurationError:
+        return None
     worst = max(range(columns), key=lambda k: math.inf if (upper := losses[k].upper) is None else upper)
     return int(view.secret_agent[worst])
 
 
 def _worst_of(sees: Sees, agents: tuple[int, ...], why: str, says: str, *, looked_at: int = 0) -> tuple[int, Outcome]:
-    agent, outcome = max(((a, sees.about(a)) for a in agents), key=lambda pair: loss_of(pair[1], sees.terms))
+    index, outcome = worst_of([sees.about(agent) for agent in agents], sees.terms)
+    agent = agents[index]
     numbers: dict[str, Scalar] = {"why": why, "agents": looked_at or len(agents), "agent": agent}
     node = Node("every agent", says, numbers, (outcome.node,), "docs/flow-rules.md, every agent")
     return agent, outcome.under(node)
