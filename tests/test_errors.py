@@ -14,6 +14,7 @@ from tip.errors import (
     PeerFault,
     ProtocolMisuse,
     TipError,
+    VerificationFailed,
 )
 
 
@@ -56,6 +57,7 @@ def test_a_fault_names_the_culprits_and_keeps_the_evidence_out_of_the_text() -> 
         (NotEnoughAgents, 3),
         (MalformedMessage, 4),
         (PeerFault, 4),
+        (VerificationFailed, 4),
     ],
 )
 def test_exit_codes(kind: type[TipError], code: int) -> None:
@@ -66,7 +68,7 @@ def test_exit_codes(kind: type[TipError], code: int) -> None:
 def test_the_tree_in_the_docstring_is_the_tree() -> None:
     drawn = errors.__doc__ or ""
     kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, TipError)]
-    assert len(kinds) == 8
+    assert len(kinds) == 9
     for kind in kinds:
         line = next(line for line in drawn.splitlines() if kind.__name__ in line)
         assert f" {kind.exit_code}" in line

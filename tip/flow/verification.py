@@ -17,7 +17,8 @@ from tip.flow.checking import pairs, promised
 from tip.flow.checking import reached as results
 from tip.flow.checking.answers import answer, reports
 from tip.flow.checking.blocks import block, recount, sheets
-from tip.flow.checking.covers import Case, alike_in, cases, tells_apart, uneven_cohort
+from tip.flow.checking.cohorts import stand_in
+from tip.flow.checking.covers import Case, alike_in, cases, tells_apart
 from tip.flow.checking.others import Others
 from tip.flow.checking.refusal import count, exact, only, refuse, want, word
 from tip.flow.checking.watching import Crowd, Watch
@@ -165,8 +166,6 @@ class _Check:
         want(0 <= agent < self.crowd.enrolled, node.rule, f"there is no agent {agent}")
         want(agent not in self.stated.colluders, node.rule, f"agent {agent} colludes")
         self._right_agents(node, why, agent)
-        uneven = uneven_cohort(self.flow)
-        want(not uneven, node.rule, f"who is in the cohort {uneven!r} matters in a flow that tells members apart")
         reached = self._composition(only(node), agent)
         if why == "spectral":
             stated, failure = exact(node, "mu_squared"), float(exact(node, "failure"))
@@ -187,12 +186,6 @@ class _Check:
         if why == "this agent":
             told = f"agent {agent} alone" in self.derivation.guarantee.scope
             want(told and agents == 1, node.rule, f"the guarantee does not say that it is about agent {agent} alone")
-            in_all = all(
-                agent - self.crowd.first[c.of] in self._watch(self.stated.colluders).cohorts()[c.name]
-                for c in self.flow.cohorts
-                if 0 <= agent - self.crowd.first[c.of] < self.crowd.size[c.of]
-            )
-            want(in_all, node.rule, f"agent {agent} is not in the least cohort that was looked at")
         elif why == "alike":
             apart = tells_apart(self.flow)
             alone = honest == [agent] and agents == 1
@@ -205,7 +198,8 @@ class _Check:
     def _composition(self, node: Node, agent: int) -> Reached:
         want(node.rule == "composition", node.rule, 'stands where a step "composition" is wanted')
         watch = self._watch(self.stated.colluders)
-        seen = [some for some in sheets(watch) if agent in some.agent_of]
+        placed = [(some, stand_in(some, watch, agent)) for some in sheets(watch)]
+        seen = [(some, who) for some, who in placed if who in some.agent_of]
         answers = reports(watch, agent)
         number = len(seen) + len(answers)
         want(
@@ -214,7 +208,10 @@ class _Check:
             f"there are {number} blocks about agent {agent}",
         )
         coalition = self.derivation.coalition
-        parts = [block(premise, some, agent, coalition) for premise, some in zip(node.premises, seen, strict=False)]
+        parts = [
+            block(premise, some, who, watch, coalition)
+            for premise, (some, who) in zip(node.premises, seen, strict=False)
+        ]
         later = node.premises[len(seen) :]
         parts += [answer(premise, watch, report, coalition) for premise, report in zip(later, answers, strict=True)]
         found = results.composed(parts)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tip.flow.checking.blocks import hidden_inputs
 from tip.flow.checking.reached import Reached
 from tip.flow.checking.refusal import count, exact, only, refuse, want, word
 from tip.privacy import shuffling
@@ -43,6 +44,8 @@ def alone(watch: Watch, report: Report) -> Reached:
     secret = watch.crowd.flow.secret(report.secret)
     if secret.neighboring is not Neighboring.REPLACE_ONE:
         raise refuse("local report", f"has no rule under {secret.neighboring}")
+    if secret.adaptive and (hidden := hidden_inputs(watch)):
+        raise refuse("local report", f"inputs may depend on {hidden!r}, which the coalition does not see")
     uses = uses_of(watch, report)
     return Reached(PureLoss(report.ratio) if uses == 1 else Repeated(PureLoss(report.ratio), uses))
 

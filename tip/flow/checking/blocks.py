@@ -6,19 +6,20 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
 from tip.flow.checking import reached as results
+from tip.flow.checking.cohorts import refuse_changing
 from tip.flow.checking.reached import Reached
-from tip.flow.checking.refusal import count, exact, only, refuse, want, word
+from tip.flow.checking.refusal import count, exact, only, want, word
 from tip.flow.checking.sheets import Sheet, blocks, cohorts_of, sheet
 from tip.flow.checking.whole import certified, masks, unmasked
 from tip.flow.checking.witnesses import gaussian
-from tip.flow.model import EVERYBODY, NEIGHBORS, NEXT, NOBODY, Law, Sampling
+from tip.flow.model import EVERYBODY, NEIGHBORS, NEXT, NOBODY, Law, Message, Sampling
 from tip.privacy.amplification import why_not_credited
 from tip.privacy.statements import Neighboring
 
 if TYPE_CHECKING:
     from tip.flow.checking.watching import Watch
     from tip.flow.derivation import Node
-    from tip.flow.model import Cohort, Flow
+    from tip.flow.model import Cohort, Flow, Report
     from tip.privacy.coalitions import Coalition
 
 _WHOLE_RULES: Final = ("integer sum", "integer certificate", "additive laplace")
@@ -30,9 +31,9 @@ def sheets(watch: Watch) -> list[Sheet]:
     return [some for some in found if any(some.A)]
 
 
-def block(node: Node, some: Sheet, agent: int, coalition: Coalition) -> Reached:
+def block(node: Node, some: Sheet, agent: int, watch: Watch, coalition: Coalition) -> Reached:
     """What a step proves about one block and one agent, all rounds together."""
-    refuse_unruly(some)
+    refuse_unruly(some, watch)
     if node.rule == "sampling":
         cohort, times = sample(some, coalition)
         want(exact(node, "rate") == cohort.rate, node.rule, f"the sample's rate is {cohort.rate}")
@@ -47,22 +48,32 @@ def block(node: Node, some: Sheet, agent: int, coalition: Coalition) -> Reached:
     return found
 
 
-def refuse_unruly(some: Sheet) -> None:
-    """Noise without a size, or inputs that may depend on what the coalition does not see, have no rule."""
+def refuse_unruly(some: Sheet, watch: Watch) -> None:
+    """Noise without a size, inputs that may depend on what the coalition does not see, cohorts that change: no rule."""
     for name in sorted({column[0] for column in some.noises}):
         want(not some.flow.noise(name).planned, "view", f"the size of noise {name!r} is still to be planned")
-    hidden = hidden_inputs(some.flow)
-    if hidden and any(some.flow.secret(column[0]).adaptive for column in some.secrets):
-        raise refuse("view", f"inputs may depend on {hidden!r}, which not everybody sees")
+    if any(some.flow.secret(column[0]).adaptive for column in some.secrets):
+        hidden = hidden_inputs(watch)
+        want(not hidden, "view", f"inputs may depend on {hidden!r}, which the coalition does not see")
+    refuse_changing(some, watch)
 
 
-def hidden_inputs(flow: Flow) -> str:
-    """A message that agents receive and not everybody sees."""
-    groups = {group.name for group in flow.groups}
-    for message in flow.messages:
-        inside = any(r in groups or r.startswith((NEIGHBORS, NEXT)) for r in message.to if r != NOBODY)
-        if inside and EVERYBODY not in message.to:
-            return message.name
+def hidden_inputs(watch: Watch) -> str:
+    """A message or report that agents receive and of which the coalition does not see every row."""
+    crowd = watch.crowd
+    parts: tuple[Message | Report, ...] = (*crowd.flow.messages, *crowd.flow.reports)
+    for part in parts:
+        inside = any(r in crowd.size or r.startswith((NEIGHBORS, NEXT)) for r in part.to if r != NOBODY)
+        if not inside or EVERYBODY in part.to:
+            continue
+        sender = part.by if isinstance(part, Message) else crowd.flow.secret(part.secret).of
+        rows = range(crowd.size.get(sender, 1))
+        seen = all(
+            any(watch.gets(r, i) for r in part.to) or (isinstance(part, Message) and watch.holds(sender, i))
+            for i in rows
+        )
+        if not seen:
+            return part.name
     return ""
 
 
@@ -77,6 +88,11 @@ def sample(some: Sheet, coalition: Coalition) -> tuple[Cohort, int]:
     others = [name for part in blocks(flow) if not set(part) & set(some.messages) for name in cohorts_of(flow, part)]
     want(found[0].name not in others, rule, "one sample serves several releases, which share its secret")
     drawn = {some.flow.noise(column[0]).of for column in some.noises}
+    want(
+        not any("everybody" in fact.to for fact in flow.facts),
+        rule,
+        "a fact that everybody sees may tell who takes part",
+    )
     want(found[0].of not in drawn, rule, "noise that comes and goes with the sampled agents shows who takes part")
     want(found[0].least == 1, rule, "a sum that is refused below a minimum shows how many take part")
     rounds = {flow.secret(column[0]).rounds for column in some.secrets}

@@ -8,12 +8,12 @@ from math import comb
 from typing import TYPE_CHECKING, Final
 
 from tip.flow.checking.refusal import count, too_large, want, word
-from tip.flow.checking.sheets import cohorts_of
 from tip.flow.expressions import calls
+from tip.flow.expressions import names as symbols
 from tip.flow.model import NEIGHBORS, NEXT, Wiring
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from tip.flow.checking.watching import Crowd
     from tip.flow.derivation import Node
@@ -33,18 +33,23 @@ class Case:
     agents: tuple[int, ...]
 
 
-def tells_apart(flow: Flow) -> str:
-    """Empty if a permutation of a group's members maps what is sent to what is sent; else what does not."""
+def tells_apart(flow: Flow, names: Sequence[str] | None = None) -> str:
+    """Empty if a permutation of a group's members maps what is sent to what is sent; else what does not.
+
+    `names`: of these messages alone, and of all that they speak of.
+    """
     uneven = {graph.name for graph in flow.graphs if graph.wiring is not Wiring.COMPLETE}
-    for noise in flow.noises:
-        if noise.of in uneven:
-            return f"noise {noise.name!r} is drawn on a graph"
-    for message in flow.messages:
+    complete = {graph.name for graph in flow.graphs} - uneven
+    drawn = {noise.name for noise in flow.noises if noise.of in uneven}
+    said = [m for m in flow.messages if names is None or m.name in _behind(flow, names)]
+    for message in said:
+        if drawn & set(flow.symbols(message)):
+            return f"message {message.name!r} holds noise that is drawn on a graph"
         for call in calls(message.says):
-            weighted = call.function in _WEIGHTED and str(call.arguments[0]) in {g.name for g in flow.graphs} - uneven
+            weighted = call.function in _WEIGHTED and str(call.arguments[0]) in complete
             if call.function not in _SYMMETRIC and call.function != "signed" and not weighted:
                 return f"message {message.name!r} treats members by their place"
-    parts: tuple[Message | Report, ...] = (*flow.messages, *flow.reports)
+    parts: tuple[Message | Report, ...] = (*said, *(flow.reports if names is None else ()))
     for part in parts:
         for receiver in part.to:
             if receiver.startswith(NEXT) or receiver.removeprefix(NEIGHBORS) in uneven:
@@ -52,15 +57,12 @@ def tells_apart(flow: Flow) -> str:
     return ""
 
 
-def uneven_cohort(flow: Flow) -> str:
-    """A cohort smaller than its group in a flow that tells members apart: who is in it then matters."""
-    if not tells_apart(flow):
-        return ""
-    used = set[str]()
-    for message in flow.messages:
-        used |= cohorts_of(flow, (message.name,))
-    sizes = {group.name: group.size for group in flow.groups}
-    return next((c.name for c in flow.cohorts if c.name in used and c.least < sizes[c.of]), "")
+def _behind(flow: Flow, names: Sequence[str]) -> set[str]:
+    spoken = {message.name: message for message in flow.messages}
+    found = list(names)
+    for name in found:
+        found += [other for other in symbols(spoken[name].says) if other in spoken and other not in found]
+    return set(found)
 
 
 def alike_in(flow: Flow, crowd: Crowd, colluders: frozenset[int]) -> tuple[int, ...]:

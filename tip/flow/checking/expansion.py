@@ -58,6 +58,10 @@ class Expansion:
             self._known[name] = self._value(self._messages[name].says)
         return self._known[name]
 
+    def rounds(self, formula: Expression) -> int:
+        """How many rounds a formula has."""
+        return self._value(formula).rounds
+
     def holders(self, name: str) -> tuple[str, int]:
         """What a group, a graph or a party has rows for, and how many."""
         for group in self.flow.groups:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from tip.flow.checking import reached as results
 from tip.flow.checking.answers import alone, reports
 from tip.flow.checking.blocks import refuse_unruly, sample, sheets
+from tip.flow.checking.cohorts import stand_in
 from tip.flow.checking.reached import Reached
 from tip.flow.checking.refusal import refuse, too_large
 from tip.flow.checking.shifts import Moved, charged, moved_laplace
@@ -44,16 +45,17 @@ class Others:
         """The blocks that the coalition sees."""
         found = sheets(watch)
         for some in found:
-            refuse_unruly(some)
+            refuse_unruly(some, watch)
         return cls(watch, coalition, sampled, found)
 
     def loss(self, agent: int) -> Reached | None:
         """All that is seen about an agent; None for a leak."""
         parts: list[Reached] = []
         for place, some in enumerate(self.blocks):
-            if agent not in some.agent_of:
+            who = stand_in(some, self.watch, agent)
+            if who not in some.agent_of:
                 continue
-            one = self._one(place, some, agent)
+            one = self._one(place, some, who)
             if one is None:
                 return None
             if self.sampled:

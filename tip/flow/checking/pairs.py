@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from tip.flow.checking import reached as results
-from tip.flow.checking.blocks import hidden_inputs, refuse_unruly, sheets
+from tip.flow.checking.blocks import refuse_unruly, sheets
 from tip.flow.checking.refusal import count, exact, refuse, too_large, want, word
 from tip.flow.model import Law, Wiring
 from tip.privacy.coalitions import Chosen
@@ -91,7 +91,7 @@ def _paired(watch: Watch, rule: str) -> Paired:
     found = sheets(watch)
     want(len(found) == 1, rule, "its bound is for one block of messages")
     some = found[0]
-    refuse_unruly(some)
+    refuse_unruly(some, watch)
     want(some.laws() == {Law.GAUSSIAN} and not some.ring, rule, "its bound is for Gaussian noise of real numbers")
     single = all(len(row) == 1 and set(row.values()) == {1} for row in some.A) and len(some.A) == len(some.secrets)
     one_each = len(set(some.agent_of)) == len(some.secrets) == len({next(iter(row)) for row in some.A})
@@ -110,7 +110,6 @@ def _nothing_inside(crowd: Crowd, watch: Watch, rule: str) -> None:
         whole = all(watch.sees(message, i) for i in range(rows))
         inside = message.by in names or any(r in names or " in " in r for r in message.to)
         want(whole or not inside, rule, f"agents see more of {message.name!r} than the coalition was taken to see")
-    want(not hidden_inputs(crowd.flow), rule, "agents receive what not everybody sees")
 
 
 def _weighed(some: Sheet, rule: str) -> Paired:

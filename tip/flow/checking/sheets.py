@@ -6,6 +6,7 @@ The order of rows and columns is that of docs/flow-rules.md, since the vectors o
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
 from tip.flow.checking.expansion import Column, Expansion, Number, Row
@@ -14,8 +15,6 @@ from tip.flow.expressions import calls, names
 from tip.flow.model import Law
 
 if TYPE_CHECKING:
-    from fractions import Fraction
-
     from tip.flow.checking.watching import Watch
     from tip.flow.model import Flow, Message, Noise, Secret
 
@@ -32,6 +31,7 @@ class Sheet:
 
     flow: Flow
     messages: tuple[str, ...]
+    shown: tuple[str, ...]  # those of which rows are seen
     times: int
     ring: int
     A: list[dict[int, Number]]
@@ -96,13 +96,15 @@ def sheet(watch: Watch, block: tuple[str, ...]) -> Sheet:
     expansion = Expansion(flow, watch.cohorts(), one_round=times > 0)
     rows: list[Row] = []
     seen: list[str] = []
-    spoken = {message.name: message for message in flow.messages}
+    shown: list[str] = []
     for name in kept:
-        members = _seen(watch, spoken[name], expansion)
-        if members:
-            seen.append(name)
-            rows += _unknown(watch, expansion, name, members)
-    return _numbered(watch, kept, _distinct(rows, seen), times=times or 1, ring=_ring(flow, seen), every=rows)
+        members = _seen(watch, flow.message(name), expansion)
+        found = _unknown(watch, expansion, name, members) if members else []
+        seen += [name] if members else []
+        shown += [name] if found else []
+        rows += found
+    distinct = _distinct(rows) if len(shown) > 1 else rows
+    return _numbered(watch, (kept, tuple(shown)), distinct, times=times or 1, ring=_ring(flow, seen))
 
 
 def _kept(watch: Watch, block: tuple[str, ...]) -> tuple[str, ...]:
@@ -164,33 +166,30 @@ def _unknown(watch: Watch, expansion: Expansion, name: str, members: list[int]) 
     return found
 
 
-def _distinct(rows: list[Row], seen: list[str]) -> list[Row]:
-    """Of equal rows the first, where more than one message is seen."""
-    if len(seen) < 2:
-        return rows
+def _distinct(rows: list[Row]) -> list[Row]:
+    """Of equal rows the first."""
     return list({frozenset(row.items()): row for row in reversed(rows)}.values())[::-1]
 
 
 def _numbered(
-    watch: Watch, kept: tuple[str, ...], rows: list[Row], *, times: int, ring: int, every: list[Row]
+    watch: Watch, named: tuple[tuple[str, ...], tuple[str, ...]], rows: list[Row], *, times: int, ring: int
 ) -> Sheet:
     """The rows with columns as numbers: symbols in the flow's order, then rounds, then members."""
     flow = watch.crowd.flow
-    held = {column for row in every for column in row}
+    held = {column for row in rows for column in row}
     order = {part.name: place for place, part in enumerate(flow.secrets)}
-    secrets = sorted((c for c in held if c[0] in order), key=lambda c: (order[c[0]], c[2], c[1]))
     drawn = {part.name: place for place, part in enumerate(flow.noises)}
+    secrets = sorted((c for c in held if c[0] in order), key=lambda c: (order[c[0]], c[2], c[1]))
     noises = sorted((c for c in held if c[0] in drawn), key=lambda c: (drawn[c[0]], c[2], c[1]))
     place = {c: k for part in (secrets, noises) for k, c in enumerate(part)}
     a = [{place[c]: x for c, x in row.items() if c[0] in order} for row in rows]
     b = [{place[c]: x for c, x in row.items() if c[0] in drawn} for row in rows]
-    if ring and any(
-        isinstance(x, int) is False and x.denominator != 1 for part in (a, b) for row in part for x in row.values()
-    ):
+    entries = (x for part in (a, b) for row in part for x in row.values())
+    if ring and any(Fraction(x).denominator != 1 for x in entries):
         raise refuse("view", "coefficients that are no whole numbers have no meaning in a ring")
     first = watch.crowd.first
     owners = [first[flow.secret(c[0]).of] + c[1] for c in secrets]
-    return Sheet(flow, kept, times, ring, a, b, secrets, noises, owners)
+    return Sheet(flow, *named, times, ring, a, b, secrets, noises, owners)
 
 
 def cohorts_of(flow: Flow, block: tuple[str, ...]) -> set[str]:
