@@ -86,6 +86,8 @@ def _told_apart(flow: Flow, message: Message) -> str:
                 return f"message {message.name!r} follows a graph or a table"
         elif call.function not in _ALIKE:
             return f"message {message.name!r} passes from member to member"
+    if not all(_complete(flow, graph) for graph in _graphs_of(flow, message)):  # who sits at how many of its edges?
+        return f"message {message.name!r} holds noise on the edges of a graph"
     return ""
 
 
