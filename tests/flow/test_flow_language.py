@@ -141,7 +141,10 @@ def flows(draw: st.DrawFn) -> Flow:
         reports=tuple(draw(reports(f"r{i}", flow)) for i in range(draw(st.integers(0, 2)))),
         facts=(Fact("f", ("everybody",), draw(TEXTS)),),
         requirements=tuple(draw(st.lists(requirements(), max_size=2))),
-        aims=tuple(Aim(m.name, draw(NUMBERS)) for m in flow.messages),
+        aims=tuple(
+            Aim("", draw(NUMBERS), bytes=True) if draw(st.booleans()) else Aim(m.name, draw(NUMBERS))
+            for m in flow.messages
+        ),
     )
 
 
@@ -198,9 +201,9 @@ def test_examples_are_flows_that_require_something(path: Path) -> None:
     assert flow.name.replace("-", "_") == path.stem
 
 
-def test_there_are_five_examples() -> None:
+def test_there_are_six_examples() -> None:
     assert [path.stem for path in EXAMPLES] == [
-        "federated_averaging", "gopa", "gossip", "hospital_consortium", "randomized_response",
+        "federated_averaging", "gopa", "gossip", "hospital_consortium", "planned_counts", "randomized_response",
     ]  # fmt: skip
 
 

@@ -141,9 +141,11 @@ class FlowBuilder:
 
     def minimize_error_of(self, message: str, *, weight: Number = 1) -> Self:
         """Part of the objective of planning."""
-        values = {"error_of": message, "weight": weight}
-        self._aims.append(parts.aim(_entry("aims", len(self._aims), values)))
-        return self
+        return self._aim({"error_of": message, "weight": weight})
+
+    def minimize_bytes(self, *, weight: Number = 1) -> Self:
+        """Part of the objective of planning: a weight for each byte that is sent."""
+        return self._aim({"bytes": True, "weight": weight})
 
     def build(self) -> Flow:
         """The flow, checked as a whole."""
@@ -158,6 +160,10 @@ class FlowBuilder:
             **{kind: tuple(found) for kind, found in self._parts.items()},
         }
         return parts.flow(fields, Places())
+
+    def _aim(self, values: Mapping[str, object]) -> Self:
+        self._aims.append(parts.aim(_entry("aims", len(self._aims), values)))
+        return self
 
     def _add(self, kind: str, name: str, values: Mapping[str, object]) -> Self:
         self._parts[kind].append(parts.MAKERS[kind](_entry(kind, name, values)))

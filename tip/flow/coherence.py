@@ -228,4 +228,5 @@ def _wishes(flow: Flow) -> None:
             Coalition.parse(requirement.against, names=coalition_names(flow, requirement.against))
     for place, aim in enumerate(flow.aims):
         with at("aims", place, "error_of"):
-            flow.message(aim.error_of)
+            if not aim.bytes:
+                flow.message(aim.error_of)

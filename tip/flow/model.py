@@ -365,12 +365,16 @@ class Requirement:
 
 @dataclass(frozen=True, slots=True)
 class Aim:
-    """Part of the objective: `weight` times the error variance of all rows of this message."""
+    """Part of the objective: `weight` times the error variance of all rows of this message, or times all bytes sent."""
 
-    error_of: str
+    error_of: str  # "" where bytes count
     weight: Fraction
+    bytes: bool = False
 
     def __post_init__(self) -> None:
+        checks.truth("aim.bytes", self.bytes)
+        if self.bytes == bool(self.error_of):
+            raise ConfigurationError("an aim names the message whose error counts, or says that bytes count")
         if not rational("a weight", self.weight):
             raise ConfigurationError("a weight is above 0")
 

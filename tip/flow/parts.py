@@ -148,9 +148,12 @@ def requirement(entry: Entry) -> Requirement:
 
 def aim(entry: Entry) -> Aim:
     """[[aims]]"""
+    counts = entry.one_of("error_of", "bytes")
     weight = entry.number("weight")
+    if counts == "bytes" and not entry.truth("bytes"):
+        raise entry.refused("bytes", "is false, so the aim counts nothing", instead="Leave the aim out")
     with entry.located():
-        return Aim(entry.text("error_of"), weight)
+        return Aim("", weight, bytes=True) if counts == "bytes" else Aim(entry.text("error_of"), weight)
 
 
 def flow(fields: Mapping[str, object], places: Places) -> Flow:

@@ -92,7 +92,8 @@ REQUIREMENT: Final[Keys] = {
     "delta": Key("how unlikely it is that they learn more; 0 for never", "1e-6", decides_privacy=True),
 }
 AIM: Final[Keys] = {
-    "error_of": Key("the message whose error counts", '"mean"'),
+    "error_of": Key("what counts: the error of this message", '"mean"'),
+    "bytes": Key("what counts: true for all bytes that are sent", "true"),
     "weight": Key("how much it counts", "1"),
 }
 

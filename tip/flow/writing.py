@@ -64,7 +64,7 @@ def _values(part: Part) -> Mapping[str, object]:
         case Requirement():
             return {"against": part.against, "epsilon": float(part.epsilon), "delta": float(part.delta)}
         case Aim():
-            return {"error_of": part.error_of, "weight": part.weight}
+            return {"error_of": part.error_of or None, "bytes": part.bytes or None, "weight": part.weight}
         case _:
             return _arranged(part)
 
