@@ -47,7 +47,8 @@ def gaussian_loss(seen: Seen, agent: int, premise: Node) -> Outcome:
     uses = _uses(seen, change)
     upper, signs = _upper(seen, change, losses, uses)
     d = _scaled(change, signs)
-    lower, test = _lower(seen, change, d)
+    alone = len(losses) == 1  # then the test against one unit is the test against d
+    lower, test = (d[0] ** 2 * losses[0].lower, losses[0].test) if alone else _lower(seen, change, d)
     vectors: dict[str, Vector] = {"w": _joined([found.certificate for found in losses]), "z": test, "d": d}
     node = _node(agent, upper, min(lower, upper), len(losses), uses, premise, vectors)
     return gaussian(node, upper)

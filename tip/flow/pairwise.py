@@ -50,7 +50,7 @@ _SHARE: Final = 1e-3  # of the delta that is asked for, which a failure may take
 _CLOSED: Final[dict[Wiring, Literal["complete", "ring", "path", "star"]]] = {
     Wiring.COMPLETE: "complete", Wiring.RING: "ring", Wiring.PATH: "path", Wiring.STAR: "star",
 }  # fmt: skip
-_LOOKED_AT: Final = 8  # agents of the largest bounds that are certified one by one
+_LOOKED_AT: Final = 2  # agents of the largest bounds that are certified one by one
 
 
 @dataclass(frozen=True, slots=True, eq=False)

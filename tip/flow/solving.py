@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-_TOLERANCE: Final = 1e-9
+_TOLERANCE: Final = 1e-7  # of conjugate gradients; dense views are solved as well as floats allow
 _TOGETHER: Final = 32  # changes that conjugate gradients solve at once
 
 
