@@ -117,7 +117,7 @@ def test_explain_says_what_a_run_then_says_and_makes_no_file(kept: Plan) -> None
     told = explain(kept)
     assert not Path(LEDGER).exists()
     assert len(told.settled.stated) == 2
-    assert "all runs of this ledger" in in_words(kept)
+    assert "all runs so far, this one included" in in_words(kept)
     assert simulate(kept).guarantees == told.guarantees
     again = explain(seeded(kept, 9)).settled.over_runs
     assert again is not None

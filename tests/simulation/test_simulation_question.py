@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 
 from tip.errors import ConfigurationError, DataError, NotEnoughAgents
+from tip.flow.files import from_json
+from tip.flow.verification import verify
 from tip.plan import QuestionPlan, mechanisms
 from tip.plan.question import OTHER
 from tip.report.answers import answer_classes, read_answer
@@ -124,7 +126,8 @@ def test_one_agent_with_several_rows_answers_once(plan: QuestionPlan) -> None:
 
 def test_a_run_leaves_a_folder(plan: QuestionPlan, tmp_path: Path) -> None:
     run = simulate(plan, folder=tmp_path / "run")
-    names = {"plan.toml", "guarantee.json", "mechanism.json", "history.jsonl", "summary.json", "report.html"}
+    names = {"plan.toml", "guarantee.json", "derivation.json", "mechanism.json", "history.jsonl", "summary.json"}
+    names.add("report.html")
     assert {path.name for path in run.folder.iterdir()} == names
     assert read_answer(run.folder / "history.jsonl") == run.answer
     summary = json.loads((run.folder / "summary.json").read_text())
@@ -138,6 +141,17 @@ def test_a_run_leaves_a_folder(plan: QuestionPlan, tmp_path: Path) -> None:
     again = simulate(QuestionPlan.read(run.folder / "plan.toml"), folder=tmp_path / "again")
     assert again.answer == run.answer
     assert simulate(plan.replace("engine=machines"), folder=tmp_path / "machines").answer == run.answer
+
+
+def test_the_proof_of_what_is_required_lies_in_the_folder(
+    plan: QuestionPlan, number: QuestionPlan, tmp_path: Path
+) -> None:
+    for asked in (plan, number):
+        run = simulate(asked, folder=tmp_path / asked.task.kind)
+        proof = from_json(json.loads((run.folder / "derivation.json").read_text()))
+        assert verify(proof).holds
+        assert proof.coalition == run.stated[0].coalition
+        assert proof.guarantee.epsilon == pytest.approx(run.stated[0].epsilon, rel=1e-9)
 
 
 def test_figures_from_true_answers_exist_in_simulation_only(plan: QuestionPlan, tmp_path: Path) -> None:

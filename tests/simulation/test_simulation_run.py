@@ -51,6 +51,7 @@ def test_a_run_leaves_what_it_says(plan: Plan, elsewhere: Path) -> None:
         "summary.json",
         "report.html",
         "checkpoint.npz",
+        "derivation.json",
     ):
         assert (run.folder / name).is_file(), name
     assert Plan.read(run.folder / "plan.toml") == plan
@@ -78,6 +79,7 @@ def test_interrupted_and_resumed_is_the_same_run(plan: Plan, last: int) -> None:
     assert not resumed.interrupted
     assert resumed.parameters.tobytes() == whole.parameters.tobytes()
     assert bytes_of(resumed.folder, "history.jsonl") == bytes_of(whole.folder, "history.jsonl")
+    assert bytes_of(resumed.folder, "derivation.json") == bytes_of(whole.folder, "derivation.json")
     assert resumed.history == whole.history
 
 

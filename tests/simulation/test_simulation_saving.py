@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,6 +10,8 @@ import pytest
 
 from tip.errors import ConfigurationError
 from tip.files import RunFolder
+from tip.flow.files import from_json
+from tip.flow.verification import verify
 from tip.simulation import simulate
 from tip.simulation.federation import prepare
 from tip.simulation.rounds import rounds, start
@@ -28,6 +31,23 @@ def test_the_history_is_on_the_disk_before_the_checkpoint(plan: Plan, monkeypatc
     federation = prepare(plan)
     save(place, start(federation))
     assert calls == ["history.jsonl", "checkpoint.npz"]
+
+
+def test_a_run_leaves_the_proof_of_what_it_promises_first(plan: Plan) -> None:
+    run = simulate(plan)
+    text = (run.folder / "derivation.json").read_text()
+    proof = from_json(json.loads(text))
+    assert verify(proof).holds
+    assert proof.guarantee == run.guarantees[0]
+    assert len(text.splitlines()) == 1
+    (run.folder / "derivation.json").unlink()  # as a run of an earlier version left it
+    assert simulate(plan, folder=run.folder, resume=True).guarantees == run.guarantees
+    assert (run.folder / "derivation.json").read_text() == text
+
+
+def test_what_promises_nothing_leaves_no_proof(plan: Plan) -> None:
+    run = simulate(plan.replace("privacy=none", "budget=none", "protocol.kind=clear", "influence=none"))
+    assert not (run.folder / "derivation.json").exists()
 
 
 def test_a_checkpoint_is_read_back(plan: Plan, elsewhere: Path) -> None:

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import math
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
@@ -48,7 +48,8 @@ class Settled:
     """What a plan comes to: grid and noise (None without a privacy requirement), and the guarantees.
 
     `required` holds one guarantee for each requirement of the plan, in its order; `observers` one
-    for each standard observer. `over_runs` is that of all runs of the plan's ledger (spending.py).
+    for each standard observer. `over_runs` is that of all runs of the plan's ledger (spending.py). `proof` is that of
+    the first required guarantee; None where nothing is derived.
     """
 
     sizes: Sizes
@@ -59,6 +60,7 @@ class Settled:
     required: tuple[Guarantee, ...]
     observers: tuple[Guarantee, ...]
     over_runs: Guarantee | None = None
+    proof: Derivation | None = field(default=None, repr=False, compare=False)
 
     @property
     def guarantees(self) -> tuple[Guarantee, ...]:
@@ -97,12 +99,12 @@ def settle(plan: Plan, sizes: Sizes) -> Settled:
         grid.check(crowd.largest, mechanism.noise_variance(crowd.largest), rounds, most=_WRAP)
     charged = min(rounds, *(r.max_participations for r in plan.privacy.all))
     told = _Told(plan, crowd, charged, flow_of(plan, sizes, mechanism))
-    required = tuple(told.guarantee(Coalition.parse(r.against), r.delta) for r in plan.privacy.all)
+    required, proofs = zip(*(told.proven(Coalition.parse(r.against), r.delta) for r in plan.privacy.all), strict=True)
     fraction = max(Coalition.parse(r.against).fraction for r in plan.privacy.all) or Fraction(
         str(plan.cohort.colluding)
     )
-    observers = tuple(told.guarantee(c, plan.privacy.delta) for c in standard_observers(fraction))
-    return Settled(sizes, crowd.planned, charged, grid, mechanism, required, observers)
+    observers = tuple(told.proven(c, plan.privacy.delta)[0] for c in standard_observers(fraction))
+    return Settled(sizes, crowd.planned, charged, grid, mechanism, required, observers, proof=proofs[0])
 
 
 def _grid(plan: Plan, requirement: Requirement, sizes: Sizes) -> Grid:
@@ -129,16 +131,14 @@ class _Told:
     charged: int
     flow: Flow
 
-    def guarantee(self, coalition: Coalition, delta: float) -> Guarantee:
-        """The guarantee against one coalition, or "not proven" with the missing rule."""
+    def proven(self, coalition: Coalition, delta: float) -> tuple[Guarantee, Derivation | None]:
+        """The guarantee against one coalition with its proof, or "not proven" with the missing rule."""
         strangers = coalition.parties - {"world", "coordinator"}
         if strangers:
-            return _not_proven(
-                self.plan,
-                coalition,
-                f"a rule for what {' and '.join(sorted(strangers))} can see: no transport is modeled yet",
-            )
-        return self.derivation(coalition, delta).guarantee
+            missing = f"a rule for what {' and '.join(sorted(strangers))} can see: no transport is modeled yet"
+            return _not_proven(self.plan, coalition, missing), None
+        proof = self.derivation(coalition, delta)
+        return proof.guarantee, proof
 
     def derivation(self, coalition: Coalition, delta: float) -> Derivation:
         """The guarantee against one coalition, from the plan's information flow, with its proof."""

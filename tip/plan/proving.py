@@ -80,7 +80,7 @@ def derive(subject: Subject, against: str = "", *, delta: float | None = None) -
     coalition = Coalition.parse(against or subject.privacy.against)
     spent = subject.privacy.delta if delta is None else delta
     if isinstance(subject, QuestionPlan):
-        return _of_question(subject, coalition, spent)
+        return prove(_posed(subject), coalition, spent)
     return derivation(subject, ready(subject).settled, coalition, spent)
 
 
@@ -106,12 +106,11 @@ def _posed(plan: QuestionPlan) -> Posed:
     return pose(plan, len(answers(plan.answer_settings()).ids))
 
 
-def _of_question(plan: QuestionPlan, coalition: Coalition, delta: float) -> Derivation:
-    """A question's reports, with the mechanism's own assumptions."""
-    posed = _posed(plan)
+def prove(posed: Posed, coalition: Coalition, delta: float) -> Derivation:
+    """What a question that was posed promises against one coalition; the mechanism's own assumptions are kept."""
     own = posed.required
     return reasoning.derive(
-        flow_of_question(plan, posed.enrolled, posed.mechanism),
+        flow_of_question(posed.plan, posed.enrolled, posed.mechanism),
         coalition,
         delta=delta,
         assumptions=own.assumptions,

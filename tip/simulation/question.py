@@ -11,16 +11,21 @@ import numpy as np
 
 from tip.errors import NotEnoughAgents
 from tip.files import RunFolder
+from tip.mechanisms.base import PureMechanism
+from tip.plan.proving import prove
 from tip.plan.refusals import exact
 from tip.report.answers import LEVEL, Answer, write_answer
 from tip.report.mechanism import described
 from tip.report.page import page
 from tip.simulation.polling import ROUND, Asking, Counted, collect, prepare, truth
+from tip.simulation.saving import keep_proof
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from tip.flow.derivation import Derivation
     from tip.mechanisms.estimates import Estimate
+    from tip.plan.posing import Posed
     from tip.plan.question import QuestionPlan
     from tip.privacy.guarantees import Guarantee
 
@@ -97,6 +102,7 @@ def ask(plan: QuestionPlan, *, folder: Path | None = None) -> QuestionRun:
     place = RunFolder.create(path.parent, path.name)
     place.write_text("plan.toml", plan.to_toml())
     place.write_json("guarantee.json", {"required": 1, "guarantees": [g.to_json() for g in asking.posed.guarantees]})
+    keep_proof(place, _proof(asking.posed))
     place.write_json("mechanism.json", described(asking.posed.mechanism, asking.posed.items, asking.posed.chosen))
     counted = collect(asking)
     if counted.aggregate is None:
@@ -109,6 +115,13 @@ def ask(plan: QuestionPlan, *, folder: Path | None = None) -> QuestionRun:
     place.write_json("summary.json", run.to_json())
     place.write_text("report.html", page(place.path))
     return run
+
+
+def _proof(posed: Posed) -> Derivation | None:
+    """The proof of what is required; none for a report without a largest ratio, for which no flow is declared."""
+    if not isinstance(posed.mechanism, PureMechanism):
+        return None
+    return prove(posed, posed.required.coalition, posed.plan.privacy.delta)
 
 
 def _run(asking: Asking, place: RunFolder, estimate: Estimate, answer: Answer) -> QuestionRun:

@@ -19,7 +19,7 @@ from tip.simulation.evaluation import distinct, evaluate
 from tip.simulation.federation import Federation, prepare
 from tip.simulation.question import QuestionRun, ask
 from tip.simulation.rounds import Progress, rounds, start
-from tip.simulation.saving import created, found, restored, save
+from tip.simulation.saving import created, found, keep_proof, restored, save
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -138,6 +138,7 @@ def _begin(federation: Federation, folder: Path | None, line: Line) -> RunFolder
     place = created(federation.plan, folder)
     place.write_text("plan.toml", federation.plan.to_toml())
     _write_guarantees(place, federation)
+    keep_proof(place, federation.settled.proof)
     if has_ledger(federation):
         place.write_json(LINE, {"run": line.name})
     return place
@@ -207,6 +208,7 @@ def _finish(
         notes=federation.notes,
     )
     _write_guarantees(place, federation)  # other runs of a ledger may have charged meanwhile
+    keep_proof(place, federation.settled.proof)
     place.write_json("summary.json", run.to_json())
     place.write_text("report.html", page(place.path))
     return run

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from tip.errors import ConfigurationError
-from tip.files import RunFolder
+from tip.files import RunFolder, strict_json
+from tip.flow.files import to_json
 from tip.learning import ServerState
 from tip.plan import Plan
 from tip.report.history import Round, keep_rounds
@@ -16,7 +17,10 @@ from tip.simulation.cohorts import Participation
 from tip.simulation.rounds import Progress
 
 if TYPE_CHECKING:
+    from tip.flow.derivation import Derivation
     from tip.simulation.federation import Federation
+
+PROOF: Final = "derivation.json"
 
 
 def created(plan: Plan, folder: Path | None) -> RunFolder:
@@ -38,6 +42,12 @@ def found(plan: Plan, folder: Path | None) -> RunFolder:
             instead=f"Run {place.at('plan.toml')} itself, or begin anew without --resume",
         )
     return place
+
+
+def keep_proof(place: RunFolder, proof: Derivation | None) -> None:
+    """Leave the proof of what is promised first, if there is one and it is not there yet."""
+    if proof is not None and not place.has(PROOF):
+        place.write_text(PROOF, strict_json(to_json(proof)) + "\n")
 
 
 def save(place: RunFolder, progress: Progress) -> None:
