@@ -86,7 +86,7 @@ def test_the_plot_marks_the_point_of_the_sentence(guarantee: Guarantee, language
     assert "&lt;best&gt;" in drawn
     (dot,) = tree.iter("{http://www.w3.org/2000/svg}circle")
     assert float(dot.get("cy") or 0) == pytest.approx(46 + 320 * (1 - guarantee.hit_rate(0.01)), abs=0.01)
-    assert float(dot.get("cx") or 0) == pytest.approx(62 + 3.2)
+    assert float(dot.get("cx") or 0) == pytest.approx(44 + 3.2)
     assert ("." in "".join(re.findall(r"\d\S\d", " ".join(texts)))) == (language == "en")
 
 

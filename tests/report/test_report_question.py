@@ -124,7 +124,8 @@ def test_the_page_tells_its_parts_in_order(asked: RunFolder) -> None:
         "What is promised",
         "If you are asked",
         "Item by item",
-        "Who saw what, and learns how much",
+        "Who sees what",
+        "What each observer learns",
         "What liars can do",
         "What is not protected",
         "Exact settings",
@@ -214,7 +215,7 @@ def test_a_mean_is_told_on_its_own_scale(tmp_path: Path) -> None:
     said = Read(page(build(tmp_path, mean, plan).path)).text
     assert "41.25 (39.5 to 43)" in said
     assert "the upright line is 20" in said
-    assert "%" not in said[said.index("Item by item") : said.index("Who saw what")].replace("95%", "")
+    assert "%" not in said[said.index("Item by item") : said.index("Who sees what")].replace("95%", "")
 
 
 def test_intervals_that_allow_for_liars_are_told_where_there_are_some(tmp_path: Path) -> None:

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
 _STEPS: Final = 400
 GRID: Final = tuple(sorted({*(k / _STEPS for k in range(_STEPS + 1)), *(10 ** (-k / 4) for k in range(1, 17))}))
-_WIDTH, _HEIGHT, _LEFT, _TOP, _SIDE = 600.0, 440.0, 62.0, 46.0, 320.0
+_WIDTH, _LEFT, _TOP, _SIDE = 380.0, 44.0, 46.0, 320.0
+_BELOW, _ROW = 62.0, 22.0  # where the legend begins below the plot, and one of its lines
 _TICKS: Final = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
@@ -92,7 +93,8 @@ def trade_off_svg(guarantee: Guarantee, language: Language = "en", *, measured: 
         *_legend(curve, tongue),
     ]
     drawn = tongue.drawn
-    return picture(drawn.title, drawn.told.format(**words), parts, width=_WIDTH, height=_HEIGHT)
+    height = _y(0) + _BELOW + _ROW * _entries(curve)
+    return picture(drawn.title, drawn.told.format(**words), parts, width=_WIDTH, height=height)
 
 
 # -- drawing --------------------------------------------------------------------------------------
@@ -143,19 +145,23 @@ def _cross(point: Measured) -> str:
 
 
 def _legend(curve: TradeOff, tongue: Tongue) -> list[str]:
-    drawn, left = tongue.drawn, _x(1) + 18
-    bound = tag("line", x1=left, y1=_TOP + 10, x2=left + 30, y2=_TOP + 10, class_="tip-strong", stroke_width=2.6)
-    guess = tag("line", x1=left, y1=_TOP + 34, x2=left + 30, y2=_TOP + 34, class_="tip-line", stroke_dasharray="5 4")
-    room = _WIDTH - left - 38
-    said = [(bound, drawn.bound, 14), (guess, drawn.guessing, 38)]
-    if curve.measured:
-        cross = tag("path", d=f"M{left + 10:g} {_TOP + 53:g}l10 10m0 -10l-10 10", class_="tip-line", stroke_width=2)
-        said.append((cross, drawn.attack, 62))
-    return [
-        part
-        for mark, told, down in said
-        for part in (mark, text(fitted(told, room), left + 36, _TOP + down, anchor="start"))
+    """What lines and crosses mean, below the plot."""
+    drawn, left, top = tongue.drawn, _x(0), _y(0) + _BELOW
+    x, rows = left + 10, [top + _ROW * row for row in range(3)]
+    marks = [
+        tag("line", x1=left, y1=rows[0], x2=left + 30, y2=rows[0], class_="tip-strong", stroke_width=2.6),
+        tag("line", x1=left, y1=rows[1], x2=left + 30, y2=rows[1], class_="tip-line", stroke_dasharray="5 4"),
+        tag("path", d=f"M{x:g} {rows[2] - 5:g}l10 10m0 -10l-10 10", class_="tip-line", stroke_width=2),
     ]
+    told = zip(marks, (drawn.bound, drawn.guessing, drawn.attack), rows, strict=True)
+    room = _WIDTH - left - 48
+    lines = [(mark, text(fitted(words, room), left + 38, y + 4, anchor="start")) for mark, words, y in told]
+    return [part for line in lines[: _entries(curve)] for part in line]
+
+
+def _entries(curve: TradeOff) -> int:
+    """Attacks are explained where there are some."""
+    return 3 if curve.measured else 2
 
 
 def _escaped(said: str) -> str:

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from tip.flow.model import Flow
     from tip.privacy.coalitions import Coalition
 
-__all__ = ["mermaid", "svg"]
+__all__ = ["mermaid", "said", "svg"]
 
-_LEAST: Final = 600.0  # of the width
+WIDTH: Final = 600.0
 _COLUMN: Final = 100.0  # the least width of an actor's column
 _EDGE: Final = 8.0
 _CARD: Final = 84.0
@@ -33,16 +33,17 @@ _PILL: Final = 24.0
 _BAND: Final = 44.0  # a message's two lines of text
 _STEP: Final = 18.0  # one arrow
 _LINE: Final = 20.0
+_FACTS: Final = 2  # lines of what is seen beside the messages; `said` tells all of it
 
 
-def svg(flow: Flow, coalition: Coalition | None = None, *, language: Language = "en") -> str:
-    """The flow as an SVG file, 600 units wide or more; what the coalition sees is highlighted.
+def svg(flow: Flow, coalition: Coalition | None = None, *, language: Language = "en", width: float = WIDTH) -> str:
+    """The flow as an SVG file, at least so many units wide; what the coalition sees is highlighted.
 
-    Names of the coalition that are nobody's in this flow raise `ConfigurationError`.
+    A letter is 13 units high. Names of the coalition that are nobody's in this flow raise `ConfigurationError`.
     """
     words = tongue_of(language).staged
     told = scene(flow, coalition, words)
-    sheet = _Sheet(told, max(_LEAST, 2 * _EDGE + _COLUMN * len(told.actors)))
+    sheet = _Sheet(told, max(width, 2 * _EDGE + _COLUMN * len(told.actors)))
     top = 16 + sheet.card + _PILL * max(len(actor.holds) for actor in told.actors) + 14
     bottom, acts = _acts(told, sheet, top)
     legend, height = _legend(told, sheet, bottom + 14, coalition, words)
@@ -59,9 +60,17 @@ def svg(flow: Flow, coalition: Coalition | None = None, *, language: Language = 
         for i in range(len(told.actors))
     ]
     actors = [_actor(actor, sheet, index, words) for index, actor in enumerate(told.actors)]
-    about = words.told.format(about=flow.about, acts=_in_sentences(told, words, coalition))
+    about = words.told.format(about=flow.about, acts=" ".join(_in_sentences(told, words, coalition)))
     title = words.title.format(name=flow.name)
     return picture(title, about, [*lines, *actors, *acts, *legend], width=sheet.width, height=height)
+
+
+def said(flow: Flow, coalition: Coalition | None = None, *, language: Language = "en") -> tuple[str, ...]:
+    """The picture in words: the messages one after another, then what is seen beside them."""
+    words = tongue_of(language).staged
+    told = scene(flow, coalition, words)
+    facts = (f"{words.facts} {', '.join(told.facts)}.",) if told.facts else ()
+    return (*_in_sentences(told, words, coalition), *facts)
 
 
 # -- the sheet ------------------------------------------------------------------------------------
@@ -203,10 +212,10 @@ def _act(act: Act, sheet: _Sheet, y: float) -> str:
     wide = max(width_of(name, bold=True), width_of(says, mono=True))
     x = sheet.inside(middle, wide)
     back = tag("rect", x=x - wide / 2 - 3, y=y + 1, width=wide + 6, height=_BAND - 9, class_="tip-page")
-    said = tag("text", _plain(says), x=x, y=y + 30, class_=f"tip-mono {_ink(act.seen)}", text_anchor="middle")
+    told = tag("text", _plain(says), x=x, y=y + 30, class_=f"tip-mono {_ink(act.seen)}", text_anchor="middle")
     arrows = (_arrow(a, act.seen, sheet, y + _BAND + _STEP * row) for row, a in enumerate(act.arrows))
     title = tag("title", _plain(f"{act.name}: {act.says}"))
-    return tag("g", title, back, text(name, x, y + 14, f"tip-bold {_ink(act.seen)}"), said, *arrows)
+    return tag("g", title, back, text(name, x, y + 14, f"tip-bold {_ink(act.seen)}"), told, *arrows)
 
 
 def _arrow(arrow: Arrow, seen: Seen, sheet: _Sheet, y: float) -> str:
@@ -264,7 +273,8 @@ def _legend(
     y += _LINE if x > 16 else 0
     if told.facts:
         facts = f"{words.facts} {', '.join(told.facts)}"
-        for line in _broken(facts, sheet.width - 32):
+        lines = _broken(facts, sheet.width - 32)
+        for line in lines if len(lines) <= _FACTS else [*lines[: _FACTS - 1], f"{lines[_FACTS - 1]} …"]:
             drawn.append(text(line, 16, y + 12, "tip-soft tip-small", anchor="start"))
             y += _LINE
     return drawn, y + 10
@@ -278,10 +288,10 @@ def _sign(secret: bool, x: float, y: float) -> str:  # noqa: FBT001 - which of t
     return tag("path", d=f"M{x:g} {y + 8:g}q3 -9 6 0t6 0", **_stroke(Seen.PLAIN))
 
 
-def _broken(said: str, room: float) -> list[str]:
+def _broken(line: str, room: float) -> list[str]:
     """The text in lines that fit."""
     lines = [""]
-    for word in said.split(" "):
+    for word in line.split(" "):
         longer = f"{lines[-1]} {word}".strip()
         if width_of(longer) <= room:
             lines[-1] = longer
@@ -290,7 +300,7 @@ def _broken(said: str, room: float) -> list[str]:
     return [line for line in lines if line]
 
 
-def _in_sentences(told: Scene, words: Staged, coalition: Coalition | None) -> str:
+def _in_sentences(told: Scene, words: Staged, coalition: Coalition | None) -> tuple[str, ...]:
     """Every message, for who hears the picture."""
     seen = {Seen.ALL: words.seen, Seen.PART: words.partly_seen, Seen.NOTHING: words.unseen}
     whom = "" if coalition is None else coalition.text
@@ -300,9 +310,9 @@ def _in_sentences(told: Scene, words: Staged, coalition: Coalition | None) -> st
         to = ", ".join(dict.fromkeys(a.note or names[a.target or 0] for a in act.arrows))
         how = f" ({seen[act.seen].format(coalition=whom)})" if act.seen in seen else ""
         lines.append(f"{names[act.arrows[0].source]} → {to}: {act.name} = {act.says}{how}.")
-    return " ".join(lines)
+    return tuple(lines)
 
 
-def _plain(said: str) -> str:
+def _plain(inside: str) -> str:
     """Text inside an element."""
-    return said.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return inside.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html import escape
 from typing import Final
 
@@ -48,6 +49,11 @@ def picture(title: str, told: str, parts: list[str], *, width: float, height: fl
         role="img",
         aria_label=title,
     )
+
+
+def inline(svg: str) -> str:
+    """A picture to stand in a page whose own style sheet knows the classes of `STYLE`: it has no style of its own."""
+    return re.sub(r' style="[^"]*"', "", svg.replace(tag("style", STYLE), "", 1), count=1)
 
 
 def width_of(said: str, *, mono: bool = False, bold: bool = False) -> float:

@@ -29,6 +29,7 @@ from tip.report import question
 from tip.report.history import Release
 from tip.report.markup import Markup, element, join, rows, section
 from tip.report.rounds import curves, given_up
+from tip.report.sights import sights
 from tip.report.story import figure, label, scale, story
 from tip.report.style import STYLE
 
@@ -237,7 +238,7 @@ def _observers(told: Story) -> Markup:
         "* at most so many cases out of 100 are noticed at 1 false alarm out of 100. "
         f"{' '.join(sorted({status_in_words(g) for g in told.guarantees if g.epsilon is not None}))}"
     )
-    return section("Who saw what, and learns how much", "observers", rows(head, body, caption=caption, look="cards"))
+    return section("What each observer learns", "observers", rows(head, body, caption=caption, look="cards"))
 
 
 def _numbers(guarantee: Guarantee) -> tuple[str, str, str]:
@@ -270,12 +271,13 @@ def _settings(told: Story) -> Markup:
     )
 
 
-_OF_TRAINING: Final = (_result, _promise, curves, _observers, _not_protected, given_up, _settings)
+_OF_TRAINING: Final = (_result, _promise, sights, curves, _observers, _not_protected, given_up, _settings)
 _OF_A_QUESTION: Final = (
     question.result,
     _promise,
     question.participants,
     question.bars,
+    sights,
     _observers,
     question.liars,
     _not_protected,

@@ -12,8 +12,9 @@ import tomllib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from tip.errors import DataError
+from tip.errors import ConfigurationError, DataError
 from tip.files import RunFolder
+from tip.flow.files import from_json
 from tip.privacy.guarantees import Guarantee
 from tip.report.answers import read_answer
 from tip.report.history import Round, read_history
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from tip.flow.derivation import Derivation
     from tip.report.answers import Answer
 
 QUESTIONS: Final = ("histogram", "mean")
@@ -58,6 +60,7 @@ class Story:
     seeded: bool
     answer: Answer | None = None  # of a plan that asks a question
     mechanism: Mapping[str, Any] = field(default_factory=dict)
+    proof: Derivation | None = field(default=None, repr=False)  # of the first guarantee; none in older folders
 
     @property
     def asks(self) -> bool:
@@ -131,12 +134,12 @@ def story(path: Path) -> Story:
     summary = folder.read_json("summary.json") if folder.has("summary.json") else {}
     run = summary.get("run")
     asks = isinstance(plan.get("task"), dict) and plan["task"].get("kind") in QUESTIONS
-    played = folder.has("history.jsonl")
+    played, guarantees = folder.has("history.jsonl"), _guarantees(folder)
     return Story(
         folder=path.resolve().name,
         plan_text=text,
         plan=plan,
-        guarantees=_guarantees(folder),
+        guarantees=guarantees,
         stated=_stated(folder.read_json("guarantee.json").get("required"), plan),
         rounds=read_history(folder.at("history.jsonl")) if played and not asks else (),
         figures=_numbers(summary.get("metrics")),
@@ -145,6 +148,7 @@ def story(path: Path) -> Story:
         seeded="simulation" in plan,
         answer=read_answer(folder.at("history.jsonl")) if played and asks else None,
         mechanism=folder.read_json("mechanism.json") if asks and folder.has("mechanism.json") else {},
+        proof=_proof(folder, guarantees),
     )
 
 
@@ -164,6 +168,21 @@ def _guarantees(folder: RunFolder) -> tuple[Guarantee, ...]:
         return tuple(Guarantee.from_json(entry) for entry in entries)
     except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         raise DataError(f"holds what is no guarantee: {error}", file=file) from error
+
+
+def _proof(folder: RunFolder, guarantees: tuple[Guarantee, ...]) -> Derivation | None:
+    """The derivation of the first guarantee, where the folder holds one; that of another promise is refused."""
+    if not folder.has("derivation.json"):
+        return None
+    file = str(folder.at("derivation.json"))
+    try:
+        proof = from_json(folder.read_json("derivation.json"))
+    except ConfigurationError as error:
+        raise DataError(f"holds no derivation: {error}", file=file) from error
+    first = guarantees[0] if guarantees else None
+    if first is None or (proof.coalition, proof.guarantee.epsilon) != (first.coalition, first.epsilon):
+        raise DataError("proves another promise than the first one of guarantee.json", file=file)
+    return proof
 
 
 def _stated(told: object, plan: Mapping[str, Any]) -> int:

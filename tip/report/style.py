@@ -105,7 +105,7 @@ footer { color: var(--soft); font-size: .88rem; padding-top: 2.6rem; padding-bot
   .facts { grid-template-columns: repeat(2, minmax(0, 1fr)); gap: .7rem; }
   .facts div { padding: .75rem .9rem .7rem; }
   .facts .value { font-size: 1.8rem; }
-  figure svg text { font-size: 12.5px; }
+  figure svg text:not([class]) { font-size: 12.5px; }
   .bar { grid-template-columns: minmax(0, 1fr); }
   .cards thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
   .cards, .cards tbody, .cards caption { display: block; }
@@ -118,5 +118,28 @@ footer { color: var(--soft); font-size: .88rem; padding-top: 2.6rem; padding-bot
   .cards td:first-child::before { content: none; }
   .numbers th, .numbers td { padding-right: .4rem; font-size: .85rem; }
 }
+.sights { display: grid; gap: 1.4rem; grid-template-columns: minmax(0, 1fr); }
+.sights svg { max-width: 46rem; margin-inline: auto; }
+.sights figure:last-child svg { max-width: 27rem; }
+.on-phone { display: none; }
+.proof { font-size: .92rem; }
+.tip-page { fill: var(--card); }
+.tip-card { fill: var(--paper); }
+.tip-ink { fill: var(--ink); }
+.tip-soft { fill: var(--soft); }
+.tip-seen { fill: var(--warn); }
+.tip-glow { fill: var(--warn-back); }
+.tip-line { stroke: var(--soft); fill: none; }
+.tip-strong { stroke: var(--warn); fill: none; }
+.tip-thin { stroke: var(--line); fill: none; }
+.tip-sans { font-family: var(--sans); font-size: 13px; }
+.tip-mono { font-family: var(--mono); font-size: 12px; }
+.tip-bold { font-weight: 600; }
+.tip-small { font-size: 12px; }
+@media (min-width: 64rem) {
+  .sights { grid-template-columns: minmax(0, 3fr) minmax(0, 2fr); align-items: start; }
+  .sights figure:only-child { grid-column: 1 / -1; }
+}
+@media (max-width: 34rem) { .on-desk { display: none; } .on-phone { display: block; } }
 @media print { body { background: #fff; } figure, .facts div, .cards tr { break-inside: avoid; } }
 """
