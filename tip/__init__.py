@@ -9,7 +9,7 @@ data; each figure comes with what it promises, to whom, against whom, and why.
 
     flow = tip.read_flow("examples/flows/gossip.toml")   # who holds, adds, sends and sees what
     proven = tip.derive(flow, "7% of agents")            # proven.guarantee, and the proof as data
-    tip.verify(proven)                                   # by code that shares nothing with the reasoner
+    tip.verify(proven)                                   # by code that is not the reasoner
 
     question = tip.QuestionPlan.read("examples/question.toml")
     answer = tip.simulate(question)                      # answer.estimate.value, answer.estimate.interval(0.95)

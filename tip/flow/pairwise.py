@@ -13,6 +13,7 @@ And always *everyone else*: an agent's own noise alone hides it, whoever knows t
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final
@@ -162,24 +163,36 @@ def _connections(terms: Terms, form: Form, count: int, fixed: Agents) -> Iterato
     graph, weight = _one_graph(terms, form)
     if graph is None:
         return
-    size = len(form.agent_of)
-    left = size - count
+    size, failure = len(form.agent_of), _allowed(terms)
+    left, drawn = size - count, 0.0
+    if graph.wiring is Wiring.K_OUT and _fixed_before(terms) and not fixed.size:
+        drawn = random_graphs.connectivity(agents=size, honest=left, picks=graph.picks, failure=failure)
+    if drawn > _usual(graph) - count:
+        says = f"the graph, drawn after the {count:,} colluders were fixed, connects all others but for a stated chance"
+        yield "random graph", says, Connectivity(lowered(drawn * weight), failure, "matrix Chernoff bound"), left
+        return
     if graph.wiring in _CLOSED and not fixed.size:
         whole = closed_form(_CLOSED[graph.wiring], size, weight)
     else:
-        whole = connectivity(form.noise.graph, failure=_allowed(terms))
+        whole = connectivity(form.noise.graph, failure=failure)
     rest = lowered(whole.bound - count * weight, whole.bound, count * weight)
     if rest > 0:
         says = f"taking any {count:,} agents out of the graph leaves it well connected"
         yield "deletion", says, Connectivity(rest, whole.failure, whole.how), left
-    drawn_after = terms.coalition.chosen is Chosen.BEFORE_RANDOMNESS and not terms.silent
-    if graph.wiring is Wiring.K_OUT and drawn_after and not fixed.size:
-        failure = _allowed(terms)
-        second = random_graphs.connectivity(agents=size, honest=left, picks=graph.picks, failure=failure)
-        if second > 0:
-            drawn = f"the graph, drawn after the {count:,} colluders were fixed,"
-            says = f"{drawn} connects all others but for a stated chance"
-            yield "random graph", says, Connectivity(lowered(second * weight), failure, "matrix Chernoff bound"), left
+
+
+def _fixed_before(terms: Terms) -> bool:
+    """Whether all who collude, or leave their noise out, were fixed before the graph was drawn."""
+    return terms.coalition.chosen is Chosen.BEFORE_RANDOMNESS and not terms.silent and terms.delta > 0
+
+
+def _usual(graph: Graph) -> float:
+    """About the second eigenvalue of such a graph: which of two certificates by chance is used is settled beforehand.
+
+    It depends on public numbers only. To try both and take the better one would cost the failures of both (law 7).
+    """
+    degree = 2 * graph.picks
+    return degree - 2 * math.sqrt(degree)
 
 
 def _one_graph(terms: Terms, form: Form) -> tuple[Graph | None, float]:
