@@ -39,7 +39,7 @@ def plot(results: Sequence[Result], rates: Sequence[float], path: Path) -> None:
     """Small multiples, one for each flow; the same numbers give the same bytes."""
     rows = -(-len(results) // COLUMNS)
     with rc_context(SETTINGS):  # type: ignore[arg-type] # matplotlib types its setting names one by one
-        figure = Figure(figsize=(2.7 * COLUMNS, 2.5 * rows + 0.7), facecolor="white", layout="constrained")
+        figure = Figure(figsize=(2.3 * COLUMNS, 2.2 * rows + 0.6), facecolor="white", layout="constrained")
         axes = np.atleast_2d(figure.subplots(rows, COLUMNS, sharex=True, sharey=True))
         for each in axes.flat[len(results) :]:
             each.set_visible(False)
@@ -61,13 +61,13 @@ def _panel(axes: Axes, result: Result, rates: Sequence[float]) -> None:
     axes.plot(grid, [run.bound.hit_rate(rate) for rate in grid], color=BOUND, linewidth=1.2, linestyle=(0, (4, 2)))
     axes.plot(grid, [run.predicted(rate) for rate in grid], color=CURVE, linewidth=1.8)
     axes.plot(rates, [cell.hit_rate for cell in result.counted], "o", color=POINT, markersize=4.5, clip_on=False)
-    axes.set_title(run.name, fontsize=9.5, loc="left")
+    axes.set_title(run.name, fontsize=9, loc="left")
     told = "" if run.mu is None else f"\n$\\mu$ = {run.mu:.2f}"
     axes.text(0.03, 0.97, f"{run.over}{told}", transform=axes.transAxes, va="top", fontsize=8, color="#666666")
     axes.set_xscale("log")
     axes.set_xlim(FROM, 1)
     axes.set_ylim(0, 1.0)
-    axes.set_xticks([0.001, 0.01, 0.1, 1], ["0.1 %", "1 %", "10 %", "100 %"])
+    axes.set_xticks([0.001, 0.01, 0.1, 1], ["0.1%", "1%", "10%", "100%"])
     axes.xaxis.set_minor_locator(NullLocator())
     axes.set_yticks([0, 0.25, 0.5, 0.75, 1])
     axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))

@@ -45,7 +45,7 @@ CASES: Final[tuple[Summed | Asked | Evaluated, ...]] = (
     Summed("ideal, 3 of 8 drop out", ideal, "coordinator + world", 8, 5, 4, Fraction(13, 2), silent=(2, 5, 7)),
     Asked("local, randomized response", Fraction(3, 2)),
     Evaluated(
-        "pairwise noise, 4-out, 3 collude",
+        "pairwise, 4-out, 3 collude",
         readymade.pairwise(12, readymade.k_out(4, seed=3), own_variance=Fraction(1, 8), pair_variance=Fraction(2)),
         "world + 25% of agents",
         (2, 5, 7),

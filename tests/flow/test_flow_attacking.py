@@ -12,7 +12,7 @@ import pytest
 
 from tip.errors import ConfigurationError
 from tip.flow import readymade
-from tip.flow.attacking import Attack, attack_of
+from tip.flow.attacking import Attack, Moved, attack_of
 from tip.flow.evaluation import evaluate
 from tip.flow.expressions import parse
 from tip.flow.model import (
@@ -40,6 +40,8 @@ from tip.randomness import Entropy
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from tip.flow.derivation import Node
 
 TRIALS = 7
 REAL = {
@@ -126,6 +128,15 @@ def test_the_noise_of_the_score_is_the_one_that_was_stated(name: str) -> None:
     laws = found.laws()
     assert isinstance(laws.quiet, Normal)
     assert total == pytest.approx(laws.quiet.deviation**2, rel=1e-9)
+
+
+def test_rounds_that_are_alike_are_attacked_one_by_one() -> None:
+    """DECOR's view holds one round and stands for three."""
+    found = attack("decor")
+    assert found.change == tuple(Moved("answer", 0, number, Fraction(1)) for number in range(3))
+    by_round = [found.weights[found.row_round == number].tolist() for number in range(3)]
+    assert by_round[0] == by_round[1] == by_round[2]
+    assert len(found.weights) == 18
 
 
 def test_nothing_is_used_of_noise_that_the_coalition_does_not_know() -> None:
@@ -218,6 +229,42 @@ def test_blocks_that_share_no_noise_are_weighted_by_their_variances() -> None:
     assert weights_of(found) == pytest.approx([1 / 2, 1 / 3])
     assert found.shift == pytest.approx(5 / 6)
     assert found.mu == pytest.approx((5 / 6) ** 0.5)
+
+
+def altered(node: Node, message: str, names: str, factor: int) -> Node:
+    """The same proof with vectors of one block's step multiplied."""
+    vectors = dict(node.vectors)
+    if node.rule == "linear-gaussian" and node.find("view").numbers["messages"] == message:
+        for name in names:
+            vectors[name] = tuple(entry * factor for entry in vectors[name])
+    premises = tuple(altered(premise, message, names, factor) for premise in node.premises)
+    return replace(node, vectors=vectors, premises=premises)
+
+
+@pytest.mark.parametrize(("names", "factor"), [("z", 7), ("z", -2), ("d", -1), ("zd", -1)])
+def test_a_multiple_of_a_test_is_the_same_attack(names: str, factor: int) -> None:
+    """Blocks that look for opposite changes are turned around: the agent makes one change."""
+    derivation = derive(two_views(Law.GAUSSIAN, 0), "world", delta=1e-6)
+    found = attack_of(replace(derivation, root=altered(derivation.root, "mb", names, factor)))
+    assert weights_of(found) == pytest.approx([1 / 2, 1 / 3])
+    assert found.change == (Moved("x", 0, 0, Fraction(1)),)
+    assert found.shift == pytest.approx(5 / 6)
+
+
+def test_changes_that_no_agent_makes_at_once_are_refused() -> None:
+    derivation = derive(two_views(Law.GAUSSIAN, 0), "world", delta=1e-6)
+    with pytest.raises(ConfigurationError, match="at once"):
+        attack_of(replace(derivation, root=altered(derivation.root, "mb", "d", 2)))
+
+
+def test_members_of_a_second_group_are_counted_within_it() -> None:
+    flow = two_views(Law.GAUSSIAN, 0)
+    flow = replace(flow, groups=(Group("others", 3), *flow.groups))
+    found = attack_of(derive(flow, "world", delta=1e-6))
+    assert found.agent == 3
+    values = {name: np.zeros((1, 1, 1)) for name in ("x", "a", "b")}
+    seen = evaluate(flow, found.changed(values))
+    assert found.score(seen, values) == pytest.approx(5 / 6)
 
 
 def test_whole_weights_have_no_common_divisor() -> None:

@@ -61,7 +61,7 @@ SUMS = [
     "ideal, 3 of 8 drop out",
 ]
 REAL = [
-    "pairwise noise, 4-out, 3 collude",
+    "pairwise, 4-out, 3 collude",
     "decor, ring, four steps",
     "gossip, path, four rounds",
     "square root, 16 rounds",

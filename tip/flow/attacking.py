@@ -20,35 +20,27 @@ they look for. Theory of operation:
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tip.errors import ConfigurationError
+from tip.flow.block_tests import REAL, WHOLE, BlockTest, Values, block_test
 from tip.flow.evaluation import evaluate
-from tip.flow.exact import exact_loss
-from tip.flow.model import Law
 from tip.flow.scores import Normal, Pair, Whole
 from tip.flow.seeing import Insiders, members_of
-from tip.flow.seen import Seen, seen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from scipy import sparse
-
-    from tip.flow.derivation import Derivation, Node
+    from tip.flow.derivation import Derivation
     from tip.flow.evaluation import Present
-    from tip.flow.view import Change
+    from tip.flow.model import Law
 
-Values: TypeAlias = NDArray[Any]
 Indices: TypeAlias = NDArray[np.int64]
-_REAL: Final = "linear-gaussian"
-_WHOLE: Final = ("integer sum", "integer certificate")
 _REACH: Final = 12  # standard deviations of one share: what lies beyond weighs e^-72
 _MOST: Final = 1 << 22  # masses of a whole score
 
@@ -170,8 +162,8 @@ def attack_of(derivation: Derivation) -> Attack:
     flow = derivation.flow
     parties, fixed = members_of(flow, derivation.coalition)
     insiders = Insiders(flow, parties, np.union1d(fixed, derivation.colluders))
-    steps = [node for node in derivation.root.walk() if node.rule == _REAL or node.rule in _WHOLE]
-    parts = [_part(insiders, node) for node in steps if node.numbers.get("columns") != 0]
+    steps = [node for node in derivation.root.walk() if node.rule == REAL or node.rule in WHOLE]
+    parts = [block_test(insiders, node) for node in steps if node.numbers.get("columns") != 0]
     if not parts or len({part.whole for part in parts}) > 1:
         raise ConfigurationError(
             "this derivation has no test to run",
@@ -184,99 +176,57 @@ def attack_of(derivation: Derivation) -> Attack:
 # -- making ---------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Part:
-    """The test of one block: `test` and `spread` = B'z are weighted by the shift over the variance."""
-
-    seen: Seen
-    agent: int
-    whole: bool
-    change: Change
-    d: tuple[Fraction, ...]
-    test: Values
-    spread: Values
-    shift: Fraction | float
-
-
-def _part(insiders: Insiders, node: Node) -> _Part:
-    names = tuple(str(node.find("view").numbers["messages"]).split(", "))
-    block = seen(insiders.flow, names, parties=insiders.parties, colluders=insiders.colluders)
-    agent = int(node.numbers["agent"])
-    return _of_real(block, agent, node) if node.rule == _REAL else _of_whole(block, agent)
-
-
-def _of_real(block: Seen, agent: int, node: Node) -> _Part:
-    """The derivation's own z and d, in floats."""
-    change, d = block.change(agent), tuple(Fraction(entry) for entry in node.vectors["d"])
-    test = np.array([float(entry) for entry in node.vectors["z"]])
-    spread = block.view.B.T @ test
-    shift = float(test @ (change.A @ np.array([float(entry) for entry in d])))
-    weight = shift / float(block.view.variances @ spread**2)
-    return _Part(block, agent, False, change, d, test * weight, spread * weight, shift * weight)
-
-
-def _of_whole(block: Seen, agent: int) -> _Part:
-    """The test that Gaussian noise of the same variances asks for, in fractions."""
-    change, view = block.change(agent), block.view
-    if block.laws != {Law.DISCRETE_GAUSSIAN} or len(change.columns) != 1:
-        raise ConfigurationError("whole-number tests are made for one value behind discrete Gaussian shares alone")
-    square = change.squared_reach[0]
-    d = Fraction(math.isqrt(math.floor(square)))
-    rows = _rows(view.B)
-    moved = [row.get(0, Fraction(0)) * d for row in _rows(change.A)]
-    variances = [view.flow.noises[symbol].variance or Fraction(0) for symbol in view.noise_symbol.tolist()]
-    found = exact_loss(rows, moved, variances)
-    if found.upper is None:
-        raise ConfigurationError("this view leaks: no noise hides the change, and no trials are needed")
-    test = np.empty(len(rows), np.object_)
-    test[:] = found.test
-    spread = np.full(len(variances), Fraction(0), np.object_)
-    for row, entry in zip(rows, found.test, strict=True):
-        for column, factor in row.items():
-            spread[column] += factor * Fraction(entry)
-    shift = sum((Fraction(x) * y for x, y in zip(found.test, moved, strict=True)), Fraction(0))
-    return _Part(block, agent, True, change, (d,), test, spread, shift)  # shift over variance is 1 already
-
-
-def _rows(matrix: sparse.csr_array) -> list[dict[int, Fraction]]:
-    """The rows of a matrix of whole numbers."""
-    entries, columns, starts = matrix.data.tolist(), matrix.indices.tolist(), matrix.indptr.tolist()
-    pairs = [(column, Fraction(entry)) for column, entry in zip(columns, entries, strict=True)]
-    return [dict(pairs[a:b]) for a, b in pairwise(starts)]
-
-
-def _joined(insiders: Insiders, agent: int, parts: list[_Part]) -> Attack:
+def _joined(insiders: Insiders, agent: int, parts: list[BlockTest]) -> Attack:
     """All blocks, each in all rounds that its view stands for."""
     message, member, round_, weights = [], [], [], []
-    change: list[Moved] = []
+    change: dict[tuple[str, int, int], Moved] = {}
     noise: list[Unknown] = []
-    for part in parts:
+    for part in _agreeing(insiders, parts):
         view = part.seen.view
         for again in range(view.times):
             message.append(view.row_message)
             member.append(view.row_member)
             round_.append(view.row_round + again)
             weights.append(part.test)
-            change += _moved(insiders, part, again)
+            change |= _moved(insiders, part, again)
             noise += _unknown(part)
     joined, scale = _scaled(np.concatenate(weights))
     return Attack(
-        insiders, agent, np.concatenate(message), np.concatenate(member), np.concatenate(round_), joined, tuple(change),
+        insiders, agent, np.concatenate(message), np.concatenate(member), np.concatenate(round_), joined,
+        tuple(change.values()),
         scale * sum(part.shift * part.seen.view.times for part in parts),
         tuple(Unknown(part.factor * scale, part.law, part.variance) for part in noise),
     )  # fmt: skip
 
 
-def _moved(insiders: Insiders, part: _Part, again: int) -> list[Moved]:
-    flow, found = insiders.flow, []
+def _agreeing(insiders: Insiders, parts: list[BlockTest]) -> list[BlockTest]:
+    """The blocks, turned around where needed, so that all look for one change: (z, d) and (-z, -d) are one test."""
+    agreed: dict[tuple[str, int, int], Moved] = {}
+    turned = []
+    for part in parts:
+        other = replace(part, d=tuple(-by for by in part.d), test=-part.test, spread=-part.spread)
+        for choice in (part, other):
+            moved = _moved(insiders, choice, 0)
+            if all(agreed.get(place, move) == move for place, move in moved.items()):
+                break
+        else:
+            raise ConfigurationError("the blocks of this derivation look for changes that no agent can make at once")
+        agreed |= moved
+        turned.append(choice)
+    return turned
+
+
+def _moved(insiders: Insiders, part: BlockTest, again: int) -> dict[tuple[str, int, int], Moved]:
+    flow, found = insiders.flow, {}
     for symbol, round_, by in zip(part.change.symbol.tolist(), part.change.round.tolist(), part.d, strict=True):
         secret = flow.secrets[symbol]
+        move = Moved(secret.name, part.agent - flow.first_agent(secret.of), round_ + again, by)
         if by:
-            found.append(Moved(secret.name, part.agent - flow.first_agent(secret.of), round_ + again, by))
+            found[move.secret, move.member, move.round] = move
     return found
 
 
-def _unknown(part: _Part) -> list[Unknown]:
+def _unknown(part: BlockTest) -> list[Unknown]:
     noises = part.seen.view.flow.noises
     found = []
     for symbol, factor in zip(part.seen.view.noise_symbol.tolist(), part.spread.tolist(), strict=True):
