@@ -167,7 +167,7 @@ def _connections(terms: Terms, form: Form, count: int, fixed: Agents) -> Iterato
     left, drawn = size - count, 0.0
     if graph.wiring is Wiring.K_OUT and _fixed_before(terms) and not fixed.size:
         drawn = random_graphs.connectivity(agents=size, honest=left, picks=graph.picks, failure=failure)
-    if drawn > _usual(graph) - count:
+    if drawn > max(0.0, _usual(graph) - count):
         says = f"the graph, drawn after the {count:,} colluders were fixed, connects all others but for a stated chance"
         yield "random graph", says, Connectivity(lowered(drawn * weight), failure, "matrix Chernoff bound"), left
         return
