@@ -66,7 +66,7 @@ def test_nobody_sends_to_itself() -> None:
     assert bytes_sent(flow).by_message["total"] == 0
     alone = Flow(
         "one", "", (Group("agent", 1),), noises=(Noise("n", "agent", Law.GAUSSIAN, HALF),),
-        messages=(Message("told", "agent", parse("n"), ("next in agent", "agent")),),
+        messages=(Message("told", "agent", parse("n"), ("agent",)),),
     )  # fmt: skip
     assert bytes_sent(alone).total == 0
 

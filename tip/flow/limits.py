@@ -4,7 +4,8 @@ For every case of colluders that together bound the coalition (`collusion`) ther
 blocks that share no noise stand side by side, where their mu^2 add up (law 12), times the root of the rounds that one
 stands for. Its changes are those of each agent that has to be looked at, times its reach. Where an agent can change
 several columns at once (secrets, rounds) the changes are all of them together with both signs: necessary for the
-requirement; what is sufficient is decided by the proof, not here.
+requirement; what is sufficient is decided by the proof, not here. Where coalitions are too many to look at one by one,
+what the reasoner knows about all of them stands for them (`graph_limits`), else all other agents are taken to collude.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from tip.flow.blocks import blocks
 from tip.flow.coherence import coalition_names
 from tip.flow.collusion import covers
 from tip.flow.expressions import calls, names
+from tip.flow.graph_limits import graph_limit
 from tip.flow.model import Law
 from tip.flow.seeing import Insiders, members_of
 from tip.flow.shapes import over
@@ -57,6 +59,10 @@ def limits(flow: Flow, requirement: Requirement, planned: tuple[str, ...]) -> li
     coalition = Coalition.parse(requirement.against, names=coalition_names(flow, requirement.against))
     parties, fixed = members_of(flow, coalition)
     cover = next(covers(flow, int(coalition.fraction * flow.enrolled), fixed), None)
+    if cover is None or cover.why == "everyone else":
+        found = graph_limit(flow, requirement, coalition, planned)
+        if found is not None and (cover is None or found.B.shape[0] > 1):
+            return [found]
     if cover is None or len(cover.cases) > _MOST_CASES:
         raise ConfigurationError(
             f"too many coalitions are {requirement.against!r} in a flow that tells its members apart",
@@ -65,10 +71,10 @@ def limits(flow: Flow, requirement: Requirement, planned: tuple[str, ...]) -> li
     name = f"the view of {requirement.against!r}"
     name += ", all other agents taken to collude" if cover.why == "everyone else" else ""
     limit = mu_of(requirement.epsilon, requirement.delta) ** 2
-    found = [_constraint(flow, parties, case, planned) for case in cover.cases]
+    matrices = [_constraint(flow, parties, case, planned) for case in cover.cases]
     return [
         Constraint(name, matrix, changes, symbols, known, limit)
-        for matrix, changes, symbols, known in found
+        for matrix, changes, symbols, known in matrices
         if changes.size
     ]
 

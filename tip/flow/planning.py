@@ -3,7 +3,8 @@
 Theory of operation ("interpretable privacy with optimizable utility", Ramon and Basu 2020: requirements are about what
 somebody may learn, and the sizes of noises follow). A flow states noises without a variance, requirements and aims.
 
-1. *Cost.* The error variance of a message is linear in the variances, hence so is the weighted sum of all aims.
+1. *Cost.* The error variance of a message is linear in the variances, hence so is the weighted sum of all aims. Bytes
+   do not depend on them: they are a part of the cost that is known before, and matter between flows (`alternatives`).
 2. *Limits.* (epsilon, delta) is met iff mu^2 <= mu_of(epsilon, delta)^2, by the exact curve of Gaussian noise. Every
    case of coalition and every agent that a proof has to look at (`collusion`) is a limit on mu^2 of its view.
 3. *Search.* `allocation` finds the least cost within all limits, with a lower bound beside it. 4. *Proof.* The
@@ -11,7 +12,7 @@ variances are rounded up to 9 significant bits, which lowers every mu^2, and `re
    for each requirement what is proven. Where that is more than was asked, all are raised by a step until it is not.
    What is returned has been proven; the search has only proposed it.
 
-Real-arithmetic Gaussian noise only. Integer noise has rules of its own, which such a plan would be a start for.
+Discrete Gaussian noise is planned as real noise and raised until the integer rules prove it (`whole_planning`).
 """
 
 from __future__ import annotations
@@ -31,19 +32,18 @@ from tip.flow.model import Law
 from tip.flow.operators import Sources
 from tip.flow.seeing import Insiders
 from tip.flow.shapes import over
+from tip.flow.traffic import bytes_sent
+from tip.flow.whole_planning import BITS, Scaled, filled, has_whole, proven, short, twin
 from tip.privacy.gaussian import mu_of
 from tip.privacy.rounding import raised
-from tip.privacy.statements import Status
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tip.flow.model import Flow, Noise, Requirement, Secret
-    from tip.privacy.guarantees import Guarantee
 
     Floats = NDArray[np.float64]
 
-_BITS: Final = 8  # after the leading one: variances are at most 0.4 % larger than needed
 _RAISES: Final = 40
 _BINDING: Final = 1e-4
 _IDLE: Final = 1e-4
@@ -54,9 +54,9 @@ _SAME: Final = 1e-6
 class Price:
     """What a requirement costs.
 
-    `share`: by what percentage the cost falls for each percentage by which mu^2 may rise; 0 for a requirement that
-    others meet already. `halved`: the factor of the cost at half of epsilon; None where no size of the planned noises
-    is enough.
+    `share`: by what percentage the error falls for each percentage by which mu^2 may rise; 0 for a requirement that
+    others meet already. `halved`: the factor of the error at half of epsilon, planned anew; None where no size of the
+    planned noises is enough.
     """
 
     requirement: Requirement
@@ -79,11 +79,14 @@ class Price:
 class Planned:
     """A flow whose noises have variances that meet all requirements.
 
-    `cost`: the weighted error variance of the aims, rounded up. `floor`: what the search found no cost to be below (in
-    floats; a measure of quality, no claim).
+    `error`: the weighted error variance of the aims, rounded up. `bytes`: all that is sent. `cost`: the error, and the
+    weighted bytes where an aim weighs them. `floor`: what the search found no cost to be below (in floats, by the
+    rules for real noise; a measure of quality, no claim).
     """
 
     flow: Flow
+    error: float
+    bytes: int
     cost: float
     floor: float
     prices: tuple[Price, ...]
@@ -106,13 +109,14 @@ def plan(flow: Flow) -> Planned:
     found = least_cost(prices.weights, prices.constraints())
     prices.refuse_idle(found)
     answer = _proven(flow, planned, found.variances)
-    variances = np.array([float(noise.variance or 0) for noise in answer.noises if noise.name in planned])
-    cost = raised(prices.known + float(prices.weights @ variances))
+    error = prices.error(answer)
     listed = tuple(
-        Price(requirement, share, prices.halved(index, found))
+        Price(requirement, share, prices.halved(index, found, error))
         for index, (requirement, share) in enumerate(zip(flow.requirements, prices.shares(found), strict=True))
     )
-    return Planned(answer, cost, prices.known + found.floor, listed)
+    sent = bytes_sent(flow).total
+    weighed = float(sum((aim.weight for aim in flow.aims if aim.bytes), Fraction(0)) * sent)
+    return Planned(answer, raised(error), sent, raised(error + weighed), prices.known + found.floor + weighed, listed)
 
 
 # -- what is asked --------------------------------------------------------------------------------
@@ -124,10 +128,10 @@ def _asked(flow: Flow) -> tuple[str, ...]:
     if not planned:
         raise ConfigurationError(f"the flow {flow.name!r} has no noise to plan", instead="leave out its variance")
     for noise in flow.noises:
-        if noise.planned and noise.law is not Law.GAUSSIAN:
+        if noise.planned and noise.law not in {Law.GAUSSIAN, Law.DISCRETE_GAUSSIAN}:
             raise ConfigurationError(
-                f"noise {noise.name!r} is {noise.law}, and the planner has a rule for real Gaussian noise only",
-                instead="plan it as gaussian, then raise the variance until the integer rule meets the requirements",
+                f"noise {noise.name!r} is {noise.law}, and the planner has rules for Gaussian noise only",
+                instead="plan it as gaussian, then raise the variance until the law's own rule meets the requirements",
             )
     if not flow.requirements:
         raise ConfigurationError(f"the flow {flow.name!r} has no requirement, so no noise is needed")
@@ -145,7 +149,13 @@ class _Prices:
     def __init__(self, flow: Flow, planned: tuple[str, ...]) -> None:
         self.flow, self.planned = flow, planned
         self.weights, self.known = _costs(flow, planned)
-        self._limits = [limits(flow, requirement, planned) for requirement in flow.requirements]
+        real = twin(flow) if has_whole(flow) else flow
+        self._limits = [limits(real, requirement, planned) for requirement in flow.requirements]
+
+    def error(self, answer: Flow) -> float:
+        """The weighted error of a planned flow."""
+        variances = np.array([float(noise.variance or 0) for noise in answer.noises if noise.name in self.planned])
+        return self.known + float(self.weights @ variances)
 
     def constraints(self, halved: int | None = None) -> list[Constraint]:
         """All limits; those of the requirement number `halved` at half of its epsilon."""
@@ -161,10 +171,20 @@ class _Prices:
         starts = [0, *ends[:-1]]
         return [math.fsum(found.shares[start:end]) for start, end in zip(starts, ends, strict=True)]
 
-    def halved(self, index: int, found: Allocation) -> float | None:
-        """The factor of the cost when a requirement's epsilon is halved."""
+    def halved(self, index: int, found: Allocation, error: float) -> float | None:
+        """The factor of the error when a requirement's epsilon is halved."""
         try:
             stricter = least_cost(self.weights, self.constraints(index))
+            if has_whole(self.flow):
+                wanted = self.flow.requirements[index]
+                others = list(self.flow.requirements)
+                others[index] = replace(wanted, epsilon=wanted.epsilon / 2)
+                return (
+                    self.error(
+                        _proven(replace(self.flow, requirements=tuple(others)), self.planned, stricter.variances)
+                    )
+                    / error
+                )
         except ConfigurationError:
             return None
         return (self.known + stricter.cost) / (self.known + found.cost)
@@ -203,7 +223,7 @@ def _costs(flow: Flow, planned: tuple[str, ...]) -> tuple[Floats, float]:
     nobody = Insiders(flow, frozenset(), np.zeros(0, np.int64))
     sources = Sources(flow, everything, {cohort.name: nobody.cohort(cohort) for cohort in flow.cohorts})
     weights, known = np.zeros(len(planned)), 0.0
-    for aim in flow.aims:
+    for aim in (aim for aim in flow.aims if not aim.bytes):
         parts = operators.message(sources, aim.error_of).parts
         for noise in flow.noises:
             if noise.name not in parts:
@@ -234,36 +254,17 @@ def _canceled(coefficients: Floats) -> Floats:
 
 def _proven(flow: Flow, planned: tuple[str, ...], variances: Floats) -> Flow:
     """The flow with these variances rounded up, raised until every requirement is proven."""
-    from tip.flow.reasoning import derive  # noqa: PLC0415 - the search itself does without it
-
-    short = dict(zip(planned, (_short(variance) for variance in variances.tolist()), strict=True))
+    sizes = dict(zip(planned, variances.tolist(), strict=True))
+    if has_whole(flow):
+        return Scaled(flow, sizes).least()
+    rounded = {name: short(size) for name, size in sizes.items()}
     for attempt in range(_RAISES):
-        filled = replace(
-            flow, noises=tuple(replace(n, variance=short[n.name]) if n.name in short else n for n in flow.noises)
-        )
-        if all(_met(derive(filled, r.against, delta=r.delta).guarantee, r) for r in flow.requirements):
-            return filled
-        step = Fraction(1, 1 << _BITS) * (attempt + 1)
-        short = {name: _short(variance * (1 + step)) for name, variance in short.items()}
+        answer = filled(flow, rounded)
+        if proven(answer):
+            return answer
+        step = Fraction(1, 1 << BITS) * (attempt + 1)
+        rounded = {name: short(variance * (1 + step)) for name, variance in rounded.items()}
     raise ConfigurationError(
         "the variances that were found could not be proven to meet the requirements",
         instead="look at what `tip.flow.reasoning.derive` says about the flow with variances of your own",
     )
-
-
-def _met(guarantee: Guarantee, requirement: Requirement) -> bool:
-    if guarantee.status is Status.NOT_PROVEN:
-        raise ConfigurationError(
-            f"the requirement against {requirement.against!r} is not proven, whatever the variances",
-            why=guarantee.missing,
-        )
-    return guarantee.epsilon is not None and guarantee.epsilon <= requirement.epsilon
-
-
-def _short(variance: float | Fraction) -> Fraction:
-    """The least m 2^e >= variance with whole m of at most 9 bits."""
-    exact = Fraction(variance)
-    octave = exact.numerator.bit_length() - exact.denominator.bit_length()
-    octave -= Fraction(2) ** octave > exact
-    step = Fraction(2) ** (octave - _BITS)
-    return -(-exact // step) * step
