@@ -19,11 +19,9 @@ def test_in_english() -> None:
         "Against anybody who sees all that is published: this requirement decides how much noise there is.",
         "Half of its epsilon (0.5) would cost 3.66 times the error.",
     )
-    assert price_in_words(price("coordinator", share=0.0, halved=1.0)) == (
-        "Against the coordinator, who runs the rounds: other requirements ask for more noise than this one, "
-        "so it costs nothing.",
-        "Half of its epsilon (0.5) would cost no more than now.",
-    )
+    idle = price_in_words(price("coordinator", share=0.0, halved=1.0))
+    assert idle[0].startswith("Against the coordinator, who runs the rounds: other requirements ask for more noise")
+    assert idle[1] == "Half of its epsilon (0.5) would cost no more than now."
     assert price_in_words(price(halved=None))[1].endswith("cannot be had, however large the planned noises are.")
 
 
@@ -41,10 +39,7 @@ def test_names_of_a_flow_are_kept() -> None:
         first, _ = price_in_words(price("coordinator + hospital.3 + 10% of agents"), language)
         assert "hospital.3" in first
         assert "10" in first
-    assert (
-        "whenever" in price_in_words(price("30% of agents (adaptive)"))[0]
-        or "adaptive" not in price_in_words(price("30% of agents (adaptive)"))[0]
-    )
+    assert price_in_words(price("30% of agents (adaptive)")) != price_in_words(price("30% of agents"))
 
 
 def test_other_languages_are_refused() -> None:

@@ -58,11 +58,9 @@ def price_in_words(price: Price, language: Language = "en") -> tuple[str, ...]:
     text = price.requirement.against
     who = coalition_in_words(Coalition.parse(text, names=_names(text)), "engineer", language)
     first = words.decides if price.binding else words.decided
-    if price.halved is None:
-        second = words.never
-    else:
-        second = words.dearer if price.halved > _SAME else words.same
-    epsilon, factor = tongue.figure(price.requirement.epsilon / 2), tongue.figure(price.halved or 0.0)
+    halved = 0.0 if price.halved is None else price.halved
+    second = words.never if price.halved is None else words.dearer if halved > _SAME else words.same
+    epsilon, factor = tongue.figure(price.requirement.epsilon / 2), tongue.figure(halved)
     return first.format(who=who), second.format(epsilon=epsilon, factor=factor)
 
 
