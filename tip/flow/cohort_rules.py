@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """How a symbol enters a message: in a sum over which cohort ("": none), whether as it is, and of how many rounds."""
+    """How a symbol enters a message: in a sum over which cohort ("": none), if as it is, and of how many rounds."""
 
     symbol: str
     cohort: str = ""

@@ -84,7 +84,7 @@ def pairwise(B: csr_array, variances: Floats) -> Pairwise:  # noqa: N803 - the n
         columns.indices[first[alone]], columns.data[first[alone]] ** 2 * variances[alone], minlength=B.shape[0]
     )
     most = int(np.bincount(columns.indices[first[alone]], minlength=1).max())
-    own = float(strength.min(initial=np.inf)) * (1 - 2 * (16 + most) * UNIT)
+    own = float(strength.astype(np.float64).min(initial=np.inf)) * (1 - 2 * (16 + most) * UNIT)
     if not own > 0 or not np.isfinite(own):
         raise ConfigurationError("a row of the view has no noise of its own", instead="bound each agent by itself")
     paired = np.flatnonzero(count == 2)
