@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Final
 
 from tip.errors import ConfigurationError
 from tip.flow.derivation import Node, Scalar
-from tip.flow.model import Law, Wiring
 from tip.flow.outcomes import Outcome, at_most, unproven
+from tip.flow.premises import completed, keyed, premises
 from tip.privacy import accountant, gaussian
 from tip.privacy.checks import probability, whole
 from tip.privacy.events import Nothing
-from tip.privacy.guarantees import Assumption, Delta, Guarantee, Kind, Neighboring, Security, Status, Unit
+from tip.privacy.guarantees import Delta, Guarantee, Kind, Neighboring, Security, Status, Unit
 from tip.privacy.rounding import log_up, raised, sqrt_up, up
 
 if TYPE_CHECKING:
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
     from tip.flow.model import Flow
     from tip.privacy.coalitions import Coalition
+    from tip.privacy.statements import Assumption
 
 _BITS: Final = 128  # of security of masks and keys
-_WHOLE: Final = frozenset({Law.DISCRETE_GAUSSIAN, Law.DISCRETE_LAPLACE, Law.SKELLAM})
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,7 @@ def promise(
     conversion = _conversion_delta(outcome, terms) if proven else 0.0
     failures = outcome.failure if proven else 0.0
     figures = _figures(outcome) if proven else {}
-    computational = proven and (outcome.masked or _keyed(flow))
+    computational = proven and (outcome.masked or keyed(flow))
     rho = outcome.rho if proven and outcome.mu_squared is None else None
     guarantee = Guarantee(
         epsilon=epsilon if proven else None,
@@ -131,7 +131,7 @@ def promise(
         security=Security.COMPUTATIONAL if computational else Security.STATISTICAL,
         security_bits=_BITS if computational else None,
         status=(status or (Status.IDEALIZED if outcome.idealized else Status.PROVEN)) if proven else Status.NOT_PROVEN,
-        assumptions=_said(assumptions, flow_assumptions(terms, outcome)) if proven else (),
+        assumptions=_premises(assumptions, terms, outcome) if proven else (),
         missing=missing,
         rho=rho,
         mu=sqrt_up(outcome.mu_squared) if proven and outcome.mu_squared is not None else None,
@@ -141,9 +141,10 @@ def promise(
     return guarantee, _root(guarantee, outcome, figures, flow)
 
 
-def _keyed(flow: Flow) -> bool:
-    """Whether the flow's noise is made of whole numbers, which the samplers here draw from a keystream."""
-    return any(noise.law in _WHOLE for noise in flow.noises)
+def _premises(said: tuple[Assumption, ...], terms: Terms, outcome: Outcome) -> tuple[Assumption, ...]:
+    """What the caller says that it rests on, and what else it does."""
+    others = premises(terms.flow, terms.coalition, outcome, silent=terms.silent, known=terms.known)
+    return completed(said, others)
 
 
 def _root(guarantee: Guarantee, outcome: Outcome, figures: dict[str, Scalar], flow: Flow) -> Node:
@@ -157,7 +158,8 @@ def _root(guarantee: Guarantee, outcome: Outcome, figures: dict[str, Scalar], fl
     )
     numbers: dict[str, Scalar] = {"epsilon": epsilon, "conversion": delta.conversion, "failures": delta.failures}
     numbers |= {"distances": delta.distances, "total": delta.total}
-    says = f"in the flow {flow.name!r}, {guarantee.coalition.text} learns at most epsilon {at_most(epsilon)}, delta {delta.total:g}"
+    learns = f"epsilon {at_most(epsilon)}, delta {delta.total:g}"
+    says = f"in the flow {flow.name!r}, {guarantee.coalition.text} learns at most {learns}"
     return Node("delta ledger", says, numbers, (converted,), "law 7")
 
 
@@ -194,7 +196,12 @@ def _epsilon(outcome: Outcome, terms: Terms) -> float | None:
     delta = _conversion_delta(outcome, terms)
     if delta <= 0 or pure is not None:
         return pure
-    if outcome.shuffled is not None:
+    return _converted(outcome, terms, delta)
+
+
+def _converted(outcome: Outcome, terms: Terms, delta: float) -> float | None:
+    """Epsilon at a delta above 0."""
+    if outcome.event is None or outcome.shuffled is not None:
         return outcome.shuffled
     if outcome.mu_squared is not None:
         return gaussian.epsilon_of(sqrt_up(outcome.mu_squared), delta)
@@ -224,53 +231,3 @@ def _scope(terms: Terms) -> str:
     names = ", ".join(part.name for part in (*terms.flow.messages,)) or ", ".join(r.name for r in terms.flow.reports)
     about = "" if terms.agent is None else f"; about agent {terms.agent} alone"
     return f"all messages of the flow {terms.flow.name!r} ({names}), all rounds{about}"
-
-
-def _said(known: tuple[Assumption, ...], others: tuple[Assumption, ...]) -> tuple[Assumption, ...]:
-    """The caller's assumptions in its words, then those that it left out."""
-    names = {assumption.name for assumption in known}
-    return (*known, *(assumption for assumption in others if assumption.name not in names))
-
-
-def flow_assumptions(terms: Terms, outcome: Outcome) -> tuple[Assumption, ...]:
-    """What a flow's guarantee rests on, named and worded; the caller may know better."""
-    flow = terms.flow
-    said = [
-        Assumption("declared", "nobody sees more than the flow declares, and each message says what the flow says"),
-        Assumption("independent-noise", "each honest agent and party draws its noise as declared, on its own, and tells nobody"),
-        Assumption("presence", "who takes part, when and how much is sent does not depend on anybody's data"),
-    ]  # fmt: skip
-    if outcome.idealized:
-        said.insert(
-            0, Assumption("real-arithmetic", "noise and sums are real numbers, not the rounded ones of a computer")
-        )
-    if terms.known:
-        said.append(
-            Assumption("who-colludes", "those that collude are the agents named in the derivation, and no others")
-        )
-    elif terms.coalition.fraction or terms.silent:
-        count = max(int(terms.coalition.fraction * flow.enrolled), terms.silent)
-        said.append(Assumption("colluders", f"at most {count:,} of the {flow.enrolled:,} agents pool what they see or leave their noise out"))  # fmt: skip
-    if outcome.node.rule == "every coalition" and outcome.node.numbers.get("why") == "random graph":
-        said.append(
-            Assumption("graph-drawn-before", "the graph was drawn by public randomness after the coalition was fixed")
-        )
-    if any(g.wiring is Wiring.K_OUT for g in flow.graphs) and not any(a.name == "graph-drawn-before" for a in said):
-        said.append(Assumption("public-graph", "the graph is the one that its public seed yields"))
-    if flow.cohorts:
-        least = min(cohort.least for cohort in flow.cohorts)
-        said.append(Assumption("own-minimum", f"an agent sends nothing in a round that would be released with fewer than {least:,} agents"))  # fmt: skip
-        said.append(Assumption("one-sum", "a round releases one sum over one set of agents, never two whose difference could be taken"))  # fmt: skip
-    if any(secret.uses < secret.rounds for secret in flow.secrets):
-        said.append(Assumption("own-count", "each agent counts the rounds it takes part in and stops at the limit"))
-    if outcome.masked:
-        said.append(Assumption("masks-pseudorandom", "masks made from shared keys cannot be told from random ones"))
-    if outcome.shuffled is not None:
-        said.append(Assumption("shuffler-honest", "the shuffler mixes the reports, keeps nothing and tells nobody who sent which"))  # fmt: skip
-    if outcome.failure:
-        said.append(Assumption("spectral-certificate", f"a data-independent failure of probability {outcome.failure:.3g}, counted in delta"))  # fmt: skip
-    if _keyed(flow):
-        said.append(
-            Assumption("aes-256", "the keystream of AES-256 under an unknown key cannot be told from random bits")
-        )
-    return tuple(said)
