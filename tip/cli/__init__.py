@@ -123,6 +123,7 @@ def explain_command(  # noqa: PLR0913 - what can be asked
     ] = None,
 ) -> None:
     """Say what a plan or a flow promises, before anything runs."""
+    from tip.cli.calibrate import refuse_planned  # noqa: PLC0415 - as above
     from tip.cli.explain import explain, explain_keys  # noqa: PLC0415 - as above
     from tip.cli.proofs import Asked, explain_one, is_flow  # noqa: PLC0415 - as above
 
@@ -130,8 +131,24 @@ def explain_command(  # noqa: PLR0913 - what can be asked
     if keys:
         raise Exit(explain_keys(json=json))
     if plan is not None and (asked.anything or is_flow(plan)):
+        refuse_planned(plan)
         raise Exit(explain_one(plan, config or (), asked, json=json))
     raise Exit(explain(plan, config or (), json=json))
+
+
+@app.command("calibrate")
+def calibrate_command(
+    flow: Annotated[Path, Argument(metavar="FLOW", help='A flow with noise "to be planned", a TOML file.')],
+    *,
+    out: Annotated[
+        Path | None, Option("--out", metavar="FILE", help="Write the flow with its noises filled in.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Find the least noise that meets what a flow requires, and what that costs."""
+    from tip.cli.calibrate import calibrate  # noqa: PLC0415 - as above
+
+    raise Exit(calibrate(flow, out=out, json=json))
 
 
 @app.command("verify")
