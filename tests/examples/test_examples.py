@@ -11,6 +11,7 @@ import pytest
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 SCRIPTS = [
+    "explain_flow.py",
     "heavy_hitters.py",
     "histogram.py",
     "local_mean.py",
@@ -21,6 +22,13 @@ SCRIPTS = [
     "poisoned_histogram.py",
 ]
 SAYS = {
+    "explain_flow.py": [
+        "against coordinator + paris: epsilon 0.732",
+        "the witnesses hold",
+        "Against whoever runs the rounds and “paris”",
+        "Contre quiconque mène les tours",
+        "with a little less noise: step 'linear-gaussian'",
+    ],
     "heavy_hitters.py": ["'the'", "Too high on average"],
     "histogram.py": ["for 100,000 reports", "of the intervals hold the truth"],
     "local_mean.py": ["Duchi", "Piecewise", "Hybrid", "one liar moves the mean by"],
