@@ -62,6 +62,16 @@ def test_one_object() -> None:
     assert read(told["run"]["text"]).noises[0].variance == Fraction(285, 4)
 
 
+def test_whose_noise_it_is(tmp_path: Path) -> None:
+    text = (EXAMPLES / "flows" / "gopa.toml").read_text().replace("variance = 0.5", 'variance = "to be planned"')
+    flow = tmp_path / "flow.toml"
+    weighed = '[[aims]]\nerror_of = "value"\nweight = 1e-6\n'
+    flow.write_text(text.replace("variance = 40", 'variance = "to be planned"') + weighed)
+    told = tip("calibrate", flow).stdout
+    assert "own, of each person " in told
+    assert "pair, of each edge of partners " in told
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [

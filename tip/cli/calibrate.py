@@ -66,11 +66,9 @@ def _flow(path: Path) -> Flow:
 def _print(flow: Flow, planned: Planned, guarantees: list[Guarantee]) -> None:
     console = results()
     title(console, f"{flow.name}: the least noise that meets what is required")
-    facts(console, {f"{noise.name}, of each {noise.of}": _size(noise) for noise in _sized(flow, planned)})
+    facts(console, {f"{noise.name}, of {_whose(flow, noise)}": _size(noise) for noise in _sized(flow, planned)})
     title(console, "\nWhat it costs")
-    facts(
-        console, {"error": rounded_up(planned.error), "bytes sent": f"{planned.bytes:,}", "cost": _figure(planned.cost)}
-    )
+    facts(console, {"error": _figure(planned.error), "bytes sent": f"{planned.bytes:,}", "cost": _figure(planned.cost)})
     title(console, "\nWhat is required, and proven")
     for price, guarantee in zip(planned.prices, guarantees, strict=True):
         sentences(console, [_proven(price, guarantee), *price_in_words(price)])
@@ -79,6 +77,12 @@ def _print(flow: Flow, planned: Planned, guarantees: list[Guarantee]) -> None:
 def _sized(flow: Flow, planned: Planned) -> list[Noise]:
     """The noises that were planned, with their sizes."""
     return [planned.flow.noise(noise.name) for noise in flow.noises if noise.planned]
+
+
+def _whose(flow: Flow, noise: Noise) -> str:
+    if noise.of in flow.parties:
+        return noise.of
+    return f"each edge of {noise.of}" if any(graph.name == noise.of for graph in flow.graphs) else f"each {noise.of}"
 
 
 def _size(noise: Noise) -> str:
