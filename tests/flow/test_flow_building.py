@@ -12,7 +12,7 @@ import pytest
 from tip.errors import ConfigurationError
 from tip.flow.building import FlowBuilder
 from tip.flow.language import read, read_file, write
-from tip.flow.model import Ball, Interval
+from tip.flow.model import Aim, Ball, Interval
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,13 +59,14 @@ def test_graphs_reports_tables_and_aims() -> None:
         .message("value", by="person", says="x + signed(pair)", to="everybody")
         .report("reply", secret="answer", truth="3/4", to="coordinator", shuffled_by="mixer", least=3)  # noqa: S106 - no password
         .minimize_error_of("value", weight="1/5")
+        .minimize_bytes(weight=1e-6)
         .build()
     )
     assert built.reports[0].ratio == 3
     assert built.tables[0].rows == ((Fraction(1, 2), Fraction(1, 2)), (Fraction(1), Fraction(0)))
     assert built.secrets[1].domain == Interval(Fraction(0), Fraction(1, 3))
     assert built.noises[0].planned
-    assert built.aims[0].weight == Fraction(1, 5)
+    assert built.aims == (Aim("value", Fraction(1, 5)), Aim("", Fraction(1, 10**6), bytes=True))
     assert read(write(built)) == built
 
 

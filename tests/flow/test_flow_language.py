@@ -298,6 +298,28 @@ def test_the_chance_of_the_truth_wants_choices() -> None:
         report("truth = 0.7", "norm = 1")
 
 
+@pytest.mark.parametrize(
+    ("lines", "says"),
+    [
+        ("bytes = false\nweight = 1", "aims[0].bytes is false, so the aim counts nothing"),
+        ("bytes = 1\nweight = 1", "aims[0].bytes is true or false, not 1"),
+        ('bytes = true\nerror_of = "m"\nweight = 1', "aims[0].bytes stands beside error_of"),
+        ("weight = 1", "aims[0] has none of error_of, bytes"),
+        ("bytes = true", "aims[0].weight is missing"),
+        ('error_of = ""\nweight = 1', "names the message whose error counts"),
+    ],
+)
+def test_aims_that_cannot_be(lines: str, says: str) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        read(f"{HEAD}[[aims]]\n{lines}\n")
+    assert says in str(refused.value)
+
+
+def test_bytes_are_an_aim() -> None:
+    (aim,) = read(HEAD + '[[aims]]\nbytes = true\nweight = "1/1000000"\n').aims
+    assert aim == Aim("", Fraction(1, 10**6), bytes=True)
+
+
 def test_one_name_stands_for_a_list() -> None:
     text = HEAD + '[facts.f]\nto = "everybody"\nwhat = "the round"\n'
     assert read(text).facts[0].to == ("everybody",)

@@ -147,6 +147,9 @@ MISTAKES: list[tuple[Callable[[], object], str]] = [
     (lambda: Requirement("world", 1.0, -0.1), "[0, 1]"),
     (lambda: Requirement(5, 1.0, 0.0), "is a text"),  # type: ignore[arg-type] # the wrong type is the point
     (lambda: Aim("m", Fraction(0)), "above 0"),
+    (lambda: Aim("", ONE), "names the message whose error counts"),
+    (lambda: Aim("m", ONE, bytes=True), "or says that bytes count"),
+    (lambda: Aim("", ONE, bytes=1), "true or false"),  # type: ignore[arg-type] # the wrong type is the point
     (lambda: Aim("m", 1), "is a Fraction"),  # type: ignore[arg-type] # the wrong type is the point
 ]  # fmt: skip
 
