@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 import xml.etree.ElementTree as ET
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,8 +15,8 @@ import pytest
 
 import tip
 from tip.errors import ConfigurationError
-from tip.explain.diagrams import mermaid, svg
-from tip.explain.drawing import fitted, tag, width_of
+from tip.explain.diagrams import mermaid, said, svg
+from tip.explain.drawing import STYLE, fitted, inline, tag, width_of
 from tip.explain.eyes import Seen
 from tip.explain.scene import Scene, scene
 from tip.explain.tongues import tongue_of
@@ -314,3 +314,33 @@ def test_texts_are_cut_to_fit() -> None:
     assert cut.endswith("…")
     assert width_of(cut) <= 90
     assert np.isclose(width_of("abc", mono=True), 21.75)
+
+
+@pytest.mark.parametrize(("flow", "whom"), CASES)
+def test_a_narrow_drawing_is_whole_too(flow: Flow, whom: Coalition | None) -> None:
+    narrow = svg(flow, whom, width=340)
+    wide = float(re.findall(r'viewBox="0 0 ([\d.]+) ', narrow)[0])
+    assert wide == max(340, 16 + 100 * len(scene(flow, whom, tongue_of("en").staged).actors))
+    for box in boxes(narrow):
+        assert box.left >= -1
+        assert box.right <= wide + 1
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_the_picture_is_told_in_words_with_all_that_was_cut(language: Language) -> None:
+    sentences = said(STRANGE, coalition("analyst", STRANGE), language=language)
+    assert len(sentences) == len(STRANGE.messages) + 2 + 1  # a shuffled report is told twice; facts
+    assert STRANGE.facts[0].what in sentences[-1]
+    assert "v + own + v + own + v" in " ".join(sentences)
+    drawn = [box.said for box in boxes(svg(STRANGE, language=language))]
+    assert sum("a long story" in line for line in drawn) <= 2
+    assert any(line.endswith(" …") for line in drawn)
+
+
+def test_a_picture_in_a_page_leaves_its_style_behind() -> None:
+    evil = svg(replace(STRANGE, name=' style="x"', about=STYLE))
+    shown = inline(evil)
+    assert "<style" not in shown
+    assert not re.search(r'<svg[^>]* style="', shown)
+    assert shown.count("<text") == evil.count("<text")
+    assert inline(shown) == shown

@@ -234,7 +234,14 @@ def _loop(arrow: Arrow, seen: Seen, sheet: _Sheet, y: float) -> str:
     start, look, head = sheet.x(arrow.source), _stroke(seen), _head(seen)
     side = 1 if start <= sheet.width / 2 else -1
     far = start + side * 34
-    note = text(arrow.note, far + side * 8, y + 3, f"tip-small {head}", anchor="start" if side > 0 else "end")
+    room = (sheet.width - far if side > 0 else far) - 8 - _EDGE
+    note = text(
+        fitted(arrow.note, room / _SMALL),
+        far + side * 8,
+        y + 3,
+        f"tip-small {head}",
+        anchor="start" if side > 0 else "end",
+    )
     if arrow.target is None:
         stop = tag("path", d=f"M{start:g} {y:g}H{far:g}M{far:g} {y - 5:g}v10", **look)
         return tag("g", stop, note)
