@@ -153,7 +153,9 @@ def calibrate_command(
 
 @app.command("verify")
 def verify_command(
-    derivation: Annotated[Path, Argument(metavar="FILE", help="A proof that `tip explain --derivation` wrote.")],
+    derivation: Annotated[
+        Path, Argument(metavar="FILE", help="A proof that `tip explain --derivation` wrote, or a run left.")
+    ],
     *,
     json: Json = False,
 ) -> None:
