@@ -189,7 +189,7 @@ class _Check:
         elif why == "alike":
             apart = tells_apart(self.flow)
             alone = honest == [agent] and agents == 1
-            few = agents <= len(alike_in(self.flow, self.crowd, self.stated.colluders))
+            few = 1 <= agents <= len(alike_in(self.flow, self.crowd, self.stated.colluders))
             want(alone or (not apart and few), node.rule, "the flow tells members of a group apart", apart)
         else:
             want(why in {"each", "spectral"}, node.rule, f"{why!r} is no reason that is known")
