@@ -19,9 +19,14 @@ from tip.flow.reasoning import derive
 from tip.flow.verification import verify
 
 ALLOWED = {
-    "tip.flow.model", "tip.flow.expressions", "tip.flow.derivation", "tip.flow.graphs", "tip.flow.checking", "tip.errors",
+    "tip.flow.model",
+    "tip.flow.expressions",
+    "tip.flow.derivation",
+    "tip.flow.graphs",
+    "tip.flow.checking",
+    "tip.errors",
     "tip.privacy",
-}  # fmt: skip
+}
 PRIVATE = '\n[messages.private]\nby = "agent"\nsays = "{}"\nto = ["neighbors in {}"]\n'
 
 

@@ -39,23 +39,45 @@ def test_float_vectors_and_nothing_proven_travel_as_well() -> None:
 
 
 def deep(depth: int) -> dict[str, Any]:
-    node = copy.deepcopy(GOOD["root"])
+    node: dict[str, Any] = copy.deepcopy(GOOD["root"])
     for _ in range(depth):
         node = {**copy.deepcopy(GOOD["root"]), "premises": [node]}
     return node
 
 
 HOSTILE: list[tuple[str, Any]] = [
-    ("format", 2), ("format", True), ("flow", 7), ("flow", "format = 1"), ("coalition", None), ("coalition", "nobody + nobody"),
-    ("colluders", [1, 1]), ("colluders", [-1]), ("colluders", [99]), ("colluders", [1.0]), ("colluders", [True]),
-    ("colluders", "1"), ("agent", 1.5), ("agent", 5), ("agent", -2), ("agent", None), ("guarantee", []), ("guarantee", {}),
-    ("guarantee", {**GOOD["guarantee"], "rho": "1e999999999"}), ("guarantee", {**GOOD["guarantee"], "mu": math.inf}),
-    ("guarantee", {**GOOD["guarantee"], "epsilon": math.nan}), ("guarantee", {**GOOD["guarantee"], "epsilon": "1"}),
-    ("root", None), ("root", {**GOOD["root"], "further": 1}), ("root", {**GOOD["root"], "numbers": {"x": [1]}}),
-    ("root", {**GOOD["root"], "numbers": {"x": 10**5000}}), ("root", {**GOOD["root"], "numbers": {"x": "9" * 6000 + "/1"}}),
-    ("root", {**GOOD["root"], "vectors": {"w": {"float64": "!!!"}}}), ("root", {**GOOD["root"], "vectors": {"w": {"exact": [1.5]}}}),
-    ("root", deep(70)), ("root", deep(400)),
-]  # fmt: skip
+    ("format", 2),
+    ("format", True),
+    ("flow", 7),
+    ("flow", "format = 1"),
+    ("coalition", None),
+    ("coalition", "nobody + nobody"),
+    ("colluders", [1, 1]),
+    ("colluders", [-1]),
+    ("colluders", [99]),
+    ("colluders", [1.0]),
+    ("colluders", [True]),
+    ("colluders", "1"),
+    ("agent", 1.5),
+    ("agent", 5),
+    ("agent", -2),
+    ("agent", None),
+    ("guarantee", []),
+    ("guarantee", {}),
+    ("guarantee", {**GOOD["guarantee"], "rho": "1e999999999"}),
+    ("guarantee", {**GOOD["guarantee"], "mu": math.inf}),
+    ("guarantee", {**GOOD["guarantee"], "epsilon": math.nan}),
+    ("guarantee", {**GOOD["guarantee"], "epsilon": "1"}),
+    ("root", None),
+    ("root", {**GOOD["root"], "further": 1}),
+    ("root", {**GOOD["root"], "numbers": {"x": [1]}}),
+    ("root", {**GOOD["root"], "numbers": {"x": 10**5000}}),
+    ("root", {**GOOD["root"], "numbers": {"x": "9" * 6000 + "/1"}}),
+    ("root", {**GOOD["root"], "vectors": {"w": {"float64": "!!!"}}}),
+    ("root", {**GOOD["root"], "vectors": {"w": {"exact": [1.5]}}}),
+    ("root", deep(70)),
+    ("root", deep(400)),
+]
 
 
 @pytest.mark.parametrize(("key", "value"), HOSTILE)

@@ -23,7 +23,7 @@ from tip.flow.expressions import Added, Applied, Expression, Scaled, Symbol
 from tip.flow.files import from_json, to_json
 from tip.flow.graphs import edges
 from tip.flow.language import read, write
-from tip.flow.model import Flow, Law, Wiring
+from tip.flow.model import Flow, Law, Noise, Secret, Wiring
 from tip.flow.readymade import (
     central_sum,
     decor,
@@ -53,7 +53,8 @@ DELTA = 1e-6
 MOST = 80  # coalitions of a mutant that are tried
 ONE = Fraction(1)
 HEAD = 'format = 1\nname = "made here"\nabout = ""\nparties = ["server", "mixer"]\n'
-WHOLE = '[secrets.x]\nof = "agent"\nsquared_norm = 16\nwhole = true\ndimension = 4\nneighboring = "replace-one"\nadaptive = false\n'
+RELATION = 'neighboring = "replace-one"\nadaptive = false\n'
+WHOLE = f'[secrets.x]\nof = "agent"\nsquared_norm = 16\nwhole = true\ndimension = 4\n{RELATION}'
 SHARE = '[noises.share]\nof = "agent"\nlaw = "discrete gaussian"\nvariance = 40\n'
 SUM = '[messages.total]\nby = "server"\nsays = "sum({})"\nto = ["everybody"]\n'
 PLAIN = f"{HEAD}[agents]\nagent = 6\n{WHOLE}{SHARE}{SUM.format('x + share')}"
@@ -63,7 +64,7 @@ MASKED = (
     'to = ["server"]\nring = 32\n'
 )
 REPORTS = (
-    f'{HEAD}[agents]\nagent = 900\n[secrets.q]\nof = "agent"\nchoices = 2\nneighboring = "replace-one"\nadaptive = false\n'
+    f'{HEAD}[agents]\nagent = 900\n[secrets.q]\nof = "agent"\nchoices = 2\n{RELATION}'
     '[reports.reply]\nsecret = "q"\nratio = 3\nto = ["server"]\nshuffled_by = "mixer"\nleast = 700\n'
 )
 TWICE = (
@@ -171,7 +172,7 @@ class Third:
         self.size = {g.name: g.size for g in flow.groups} | dict.fromkeys(flow.parties, 1)
         self.pairs = {g.name: edges(g, flow.group(g.over).size).tolist() for g in flow.graphs}
         self.size |= {name: len(pairs) for name, pairs in self.pairs.items()}
-        symbols = (*flow.secrets, *flow.noises)
+        symbols: tuple[Secret | Noise, ...] = (*flow.secrets, *flow.noises)
         self.columns = [(s.name, i, t) for s in symbols for t in range(s.rounds) for i in range(self.size[s.of])]
         self.rounds = {s.name: s.rounds for s in symbols}
         self.of = {s.name: s.of for s in symbols}
@@ -187,10 +188,11 @@ class Third:
             case Symbol(name):
                 return self.value(self.flow.message(name).says)
             case Scaled(factor, of):
-                return self.value(of) * factor
+                scaled: Array = self.value(of) * factor
+                return scaled
             case Added(parts):
                 values = [self.value(part) for part in parts]
-                total = values[0]
+                total: Array = values[0]
                 for other in values[1:]:
                     total = total + other
                 return total
@@ -201,9 +203,9 @@ class Third:
         rounds, name = len(v), str(call.arguments[0]) if call.arguments else ""
         if call.function in {"sum", "mean"}:
             chosen = v[:, self.cohorts[name]] if name else v
-            return chosen.sum(axis=1, keepdims=True) * (
-                Fraction(1, chosen.shape[1]) if call.function == "mean" else ONE
-            )
+            total: Array = chosen.sum(axis=1, keepdims=True)
+            total *= Fraction(1, chosen.shape[1]) if call.function == "mean" else ONE
+            return total
         if call.function == "signed":
             (graph,) = [g for g in self.flow.graphs if len(self.pairs[g.name]) == v.shape[1]]
             out = np.full((rounds, self.size[graph.over], v.shape[2]), Fraction(0))
@@ -335,7 +337,7 @@ def gaussian_loss(flow: Flow, parties: set[str], agents: set[int]) -> dict[int, 
 
 def eliminate(system: Array, rank: int) -> Array | None:
     """Some X with S X = A for [S | A]; None if there is none."""
-    m, pivots = system.copy(), []
+    m, pivots = system.copy(), list[tuple[int, int]]()
     for column in range(rank):
         free = [r for r in range(rank) if r not in {r for r, _ in pivots} and m[r, column]]
         if not free:
@@ -361,7 +363,8 @@ def whole_loss(flow: Flow, parties: set[str], agents: set[int]) -> float:
     masks = {n.name for n in flow.noises if n.law is Law.UNIFORM}
     if masks:  # of differences of two only the sum is left
         honest = sum(g.size for g in flow.groups) - len(agents)
-        return float(flow.secrets[0].squared_reach / (2 * max(honest, 1) * flow.noise("share").variance))  # type: ignore[operator]
+        share = flow.noise("share").variance or Fraction(0)
+        return float(flow.secrets[0].squared_reach / (2 * max(honest, 1) * share))
     worst = 0.0
     for k in range(len(labels)):
         solved = eliminate(
@@ -417,7 +420,7 @@ def changes_the_conclusion(found: Derivation) -> str:
     return ""
 
 
-def false_promise(found: Derivation) -> str:  # noqa: PLR0911, C901 - a reason in each line
+def false_promise(found: Derivation) -> str:  # noqa: PLR0911 - a reason in each line
     told = found.guarantee
     if told.epsilon is None:
         return ""
@@ -483,11 +486,11 @@ def broken_chain(found: Derivation) -> str:  # noqa: C901, PLR0911 - a reason in
         if len(view) != 1 or view[0].rule != "view" or view[0].premises:
             return "no view"
         for number in ("mu_squared", "rho"):
-            times = part.numbers.get("times", 1) if part is not below else 1
+            times = number_of(part, "times") if part is not below else 1
             if (
                 number in below.numbers
                 and part is not below
-                and part.numbers.get(number) != times * below.numbers[number]
+                and part.numbers.get(number) != times * number_of(below, number)
             ):
                 return "rounds do not add up"
         total += Fraction(part.numbers.get("mu_squared", 0)) if below.rule == "linear-gaussian" else 0
@@ -499,7 +502,12 @@ def broken_chain(found: Derivation) -> str:  # noqa: C901, PLR0911 - a reason in
     return "squares do not add up" if node.numbers.get("mu_squared") != total or converted != total else ""
 
 
-def broken_cover(found: Derivation) -> str:  # noqa: C901, PLR0911 - a reason in each line
+def number_of(node: Node, name: str) -> Fraction:
+    value = node.numbers.get(name, 1)
+    return Fraction(value) if not isinstance(value, str) else Fraction(-1)
+
+
+def broken_cover(found: Derivation) -> str:  # noqa: PLR0911 - a reason in each line
     if found.guarantee.epsilon is None:
         return ""
     over, agents = found.root.find("every coalition").numbers, found.root.find("every agent").numbers
@@ -559,7 +567,7 @@ def broken_leaf(found: Derivation) -> str:
     view = leaf.premises[0]
     if len(leaf.vectors.get("z", ())) != view.numbers.get("rows"):
         return "no test for these rows"
-    if len(leaf.vectors.get("w", ())) != view.numbers["noises"] * leaf.numbers["columns"]:
+    if len(leaf.vectors.get("w", ())) != number_of(view, "noises") * number_of(leaf, "columns"):
         return "no certificate for these noises"
     return broken_witness(found, leaf, parties) if times == 1 else ""
 
