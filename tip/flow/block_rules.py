@@ -37,7 +37,7 @@ def block_loss(seen: Seen, agent: int, terms: Terms) -> Outcome:
     if hidden := hidden_inputs(flow, seen):
         missing = f"a rule for inputs that may depend on what the coalition does not see: {hidden}"
         return unproven("not proven", missing, premise)
-    if changing := changing_cohorts(view):
+    if changing := changing_cohorts(seen):
         return unproven("not proven", changing, premise)
     agent, apart = stand_in(seen, agent)
     if apart:

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from tip.flow.expressions import Expression
     from tip.flow.model import Cohort, Flow, Noise, Secret
     from tip.flow.seen import Seen
-    from tip.flow.view import View
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,18 +74,13 @@ def _within(flow: Flow, call: Applied, place: Use) -> Use:
     return place
 
 
-def seen_uses(view: View) -> frozenset[Use]:
-    """How symbols enter the messages of which the view holds rows."""
-    names = tuple(view.flow.messages[number].name for number in np.unique(view.row_message).tolist())
-    return uses_of(view.flow, names)
-
-
-def changing_cohorts(view: View) -> str:
+def changing_cohorts(seen: Seen) -> str:
     """Empty if one least set stands for every set that a cohort may be; else the rule that is wanted (law 17)."""
-    if not view.flow.cohorts:
+    flow = seen.view.flow
+    if not flow.cohorts:
         return ""
-    found = seen_uses(view)
-    everything: tuple[Secret | Noise, ...] = (*view.flow.secrets, *view.flow.noises)
+    found = uses_of(flow, seen.told)
+    everything: tuple[Secret | Noise, ...] = (*flow.secrets, *flow.noises)
     rounds = {symbol.name: symbol.rounds for symbol in everything}
     for use in sorted(found, key=lambda some: (some.symbol, some.cohort)):
         if not use.cohort:
@@ -107,7 +101,7 @@ def stand_in(seen: Seen, agent: int) -> tuple[int, str]:
     The least set of a cohort holds the first honest members; others are like them if no message tells members apart.
     """
     view = seen.view
-    cohorts = sorted({use.cohort for use in seen_uses(view)} - {""}) if view.flow.cohorts else []
+    cohorts = sorted({use.cohort for use in uses_of(view.flow, seen.told)} - {""}) if view.flow.cohorts else []
     insiders = Insiders(view.flow, seen.parties, seen.colluders)
     for cohort in (view.flow.cohort(name) for name in cohorts):
         first = view.flow.first_agent(cohort.of)
@@ -128,7 +122,7 @@ def sampled_alone(seen: Seen) -> Cohort | None:
     Noise of the members themselves would come and go with them, and so would a sum that is refused below a minimum.
     """
     view = seen.view
-    found = seen_uses(view)
+    found = uses_of(view.flow, seen.told)
     names = {use.cohort for use in found} - {""}
     cohort = next((c for c in view.flow.cohorts if c.name in names), None)
     if len(names) != 1 or cohort is None or cohort.rate is None or cohort.least > 1:

@@ -71,9 +71,9 @@ def _proven(
 def _causal(seen: Seen, view: IntegerView, proof: Proof) -> bool:
     """Whether each noise is moved by values alone that are known when it is first used (law 12).
 
-    Then its change is chosen from the past when it is drawn, and the losses of all noises compose adaptively. A row is not
-    sent before all the agent's values in it are known, so that it suffices that each of the rows that hold the noise
-    holds the same secret in the same or a later round.
+    Then its change is chosen from the past when it is drawn, and the losses of all noises compose adaptively. A row is
+    not sent before all the agent's values in it are known, so that it suffices that each of the rows that hold the
+    noise holds the same secret in the same or a later round.
     """
     labels = seen.view.secret_symbol, seen.view.secret_round
     moved = {column for shift in proof.shifts for column in shift.moves}

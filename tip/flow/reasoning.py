@@ -5,8 +5,8 @@
 1. Which cases stand for every coalition of the text (`collusion`)? The sharpest cover that applies is taken, and where
    several apply the least result.
 2. What does that coalition see of each block of messages that share no noise (`seen`)?
-3. What does each block show about one agent (`block_rules`)? Real Gaussian noise by its witnesses, whole-number noise by
-   its own rules, reports by their ratios, masks by what they leave.
+3. What does each block show about one agent (`block_rules`)? Real Gaussian noise by its witnesses, whole-number noise
+   by its own rules, reports by their ratios, masks by what they leave.
 4. Which agent is worst off (`worst`)?
 5. What does all of it come to: epsilon at a stated delta (`promises`)?
 
@@ -69,11 +69,11 @@ def derive(  # noqa: PLR0913 - the public door: each of these changes what is as
 
     `against`: a `Coalition` or its text, which may name parties of the flow, groups of one, and members as `group.i`.
     `delta`: the whole delta that may be spent, 0 for pure guarantees. `colluders`: indices of the agents that collude,
-    where they are known (a simulation, an audit): the claim is then about them alone. `agent`: the claim is about this agent
-    alone, else about every one. `silent`: so many agents' noise counts for nobody even where fewer collude (law 4).
+    where they are known (a simulation, an audit): the claim is then about them alone. `agent`: the claim is about this
+    agent alone, else about every one. `silent`: so many agents' noise counts for nobody even where fewer collude (law 4).
     `assumptions`, `status`, `scope`: what the caller knows better than the flow; what is left out follows from it.
 
-    Raises `ConfigurationError` for requests that mean nothing. What has no rule is a derivation with status "not proven".
+    Raises `ConfigurationError` for requests that mean nothing. What has no rule is a derivation that is "not proven".
     """
     coalition = _coalition(flow, against)
     parties, fixed = members_of(flow, coalition)

@@ -1,7 +1,7 @@
 """What one coalition sees of one block, ready for the rules: floats, and exact numbers where they are small.
 
 Coefficients that several roundings could have touched (weights applied again and again, strategies over
-rounds) are taken from the exact view, so that a float matrix is within one rounding of the true one: the
+rounds, sums in which a symbol stands twice) are taken from the exact view, so that a float matrix is within one rounding of the true one: the
 certificates allow for that and for no more.
 """
 
@@ -46,6 +46,7 @@ class Seen:
     exact: ExactView | None
     colluders: NDArray[np.int64] = field(repr=False)
     parties: frozenset[str] = frozenset()
+    told: tuple[str, ...] = ()  # the messages that the coalition sees unknown rows of, repeated ones too
     _made: dict[str, Solver] = field(default_factory=dict, repr=False)
 
     @property
@@ -98,11 +99,12 @@ def seen(flow: Flow, messages: tuple[str, ...], *, parties: frozenset[str], coll
     if full.B.shape[0] and (delicate or (_few(full) and _real(full))):
         exact = exact_view(flow, messages, parties=parties, colluders=colluders)
         full = _with_coefficients(full, exact) if delicate else full
+    told = tuple(flow.messages[number].name for number in np.unique(full.row_message).tolist())
     kept = _distinct(full, exact)
     if len(kept) < full.A.shape[0]:
         full = _rows(full, kept)
         exact = None if exact is None else _exact_rows(exact, kept)
-    return Seen(full, exact, colluders, parties)
+    return Seen(full, exact, colluders, parties, told)
 
 
 def _few(full: View) -> bool:
@@ -132,7 +134,8 @@ def view_node(seen: Seen) -> Node:
         "times": view.times,
         "ring": view.ring,
     }
-    says = f"of {', '.join(view.messages)} the coalition sees {rows:,} equations in {secrets:,} secrets and {noises:,} noises"
+    spoken_of = f"{rows:,} equations in {secrets:,} secrets and {noises:,} noises"
+    says = f"of {', '.join(view.messages)} the coalition sees {spoken_of}"
     return Node("view", says, numbers, source="docs/flow-rules.md, view")
 
 

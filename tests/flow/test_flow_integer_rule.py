@@ -1,0 +1,116 @@
+"""Whole-number noise and masks as the reasoner applies them."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from tip.flow.building import FlowBuilder
+from tip.flow.integer_rule import integer_loss, laplace_loss
+from tip.flow.seen import Seen, seen, view_node
+from tip.flow.view import blocks
+from tip.privacy.accountant import epsilon
+from tip.privacy.statements import Neighboring
+
+if TYPE_CHECKING:
+    from tip.flow.outcomes import Outcome
+
+
+def started(*, whole: bool = True, members: int = 3, adaptive: bool = False, rounds: int = 1) -> FlowBuilder:
+    made = FlowBuilder("whole", about="whole numbers").agents(person=members).party("hub")
+    made = made.secret(
+        "x", of="person", range=(0, 4), neighboring="replace-one", adaptive=adaptive, whole=whole, rounds=rounds
+    )
+    return made.graph("net", over="person", wiring="complete")
+
+
+def block(made: FlowBuilder, *, colluders: tuple[int, ...] = ()) -> Seen:
+    flow = made.build()
+    return seen(flow, blocks(flow)[0], parties=frozenset({"hub"}), colluders=np.array(colluders, np.int64))
+
+
+def loss(made: FlowBuilder, agent: int = 0, colluders: tuple[int, ...] = ()) -> Outcome:
+    found = block(made, colluders=colluders)
+    return integer_loss(found, agent, view_node(found))
+
+
+def test_a_sum_of_shares() -> None:
+    made = started().noise("g", of="person", law="discrete gaussian", variance=16)
+    made = made.message("m", by="hub", says="sum(x + g)", to="hub")
+    alone, together = loss(made, colluders=(1, 2)), loss(made)
+    assert alone.rho == Fraction(16, 32)
+    assert together.rho is not None
+    assert Fraction(16, 96) <= together.rho < Fraction(17, 96)
+    assert together.node.rule == "integer sum"
+
+
+def test_noise_on_values_that_are_not_whole() -> None:
+    made = started(whole=False).noise("g", of="person", law="discrete gaussian", variance=16)
+    found = loss(made.message("m", by="person", says="x + g", to="hub"))
+    assert found.event is None
+    assert "round it first" in found.missing
+
+
+@pytest.mark.parametrize(
+    ("says", "proven"), [("x + 2*g", False), ("2*x + 2*g", True), ("x + 2*g + 3*h", True), ("x + g", True)]
+)
+def test_whole_certificates_alone_count(says: str, proven: bool) -> None:  # noqa: FBT001 - a table
+    made = started()
+    for name in ("g", "h"):
+        made = made.noise(name, of="person", law="discrete gaussian", variance=16)
+    found = loss(made.message("m", by="person", says=says, to="hub"))
+    assert (found.event is not None) == proven
+    assert proven or found.node.vectors["z"]
+
+
+def shares(*, masked: bool) -> FlowBuilder:
+    made = started().noise("g", of="person", law="discrete gaussian", variance=16).noise("r", of="net", law="uniform")
+    if masked:
+        return made.message("m", by="person", says="x + g + signed(r)", to="hub", ring=16)
+    return made.message("m", by="hub", says="sum(x + g)", to="hub")
+
+
+def test_masks_leave_the_sum() -> None:
+    found = loss(shares(masked=True))
+    assert found.rho == loss(shares(masked=False)).rho
+    assert found.masked
+    assert found.node.premises[0].rule == "ring masks"
+    assert loss(shares(masked=True), colluders=(1, 2)).rho == Fraction(16, 32)
+
+
+@pytest.mark.parametrize(
+    ("says", "adaptive", "proven"),
+    [
+        ("x + so_far(g)", True, True),
+        ("x + apply(g, crossed)", False, True),
+        ("x + apply(g, crossed)", True, False),  # round 1 uses both, and the second is moved by what round 2 tells
+    ],
+)
+def test_adaptive_rounds_want_noise_that_is_moved_in_time(says: str, adaptive: bool, proven: bool) -> None:  # noqa: FBT001
+    made = started(adaptive=adaptive, rounds=2).table("crossed", [[1, 1], [0, 1]])
+    made = made.noise("g", of="person", law="discrete gaussian", variance=16, rounds=2)
+    found = loss(made.message("m", by="person", says=says, to="hub"))
+    assert (found.event is not None) == proven
+    assert proven or "adaptive" in found.missing
+
+
+def test_laplace_noise() -> None:
+    own = (
+        started()
+        .noise("l", of="person", law="discrete laplace", scale=8)
+        .message("m", by="person", says="x + l", to="hub")
+    )
+    found = block(own)
+    event = laplace_loss(found, 0, view_node(found)).event
+    assert event is not None
+    assert epsilon(event, 1e-9, Neighboring.REPLACE_ONE) == pytest.approx(0.5, rel=1e-3)
+    told = (
+        started()
+        .noise("l", of="hub", law="discrete laplace", scale=8)
+        .message("m", by="hub", says="sum(x) + l", to="hub")
+    )
+    shared = block(told)
+    assert laplace_loss(shared, 0, view_node(shared)).event is None  # the hub knows its own noise
