@@ -10,9 +10,11 @@ import copy
 import json
 import math
 from collections import Counter
+from dataclasses import replace
 from fractions import Fraction
 from functools import lru_cache
 from itertools import combinations, islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,7 +24,7 @@ from tip.errors import ConfigurationError, VerificationFailed
 from tip.flow.expressions import Added, Applied, Expression, Scaled, Symbol
 from tip.flow.files import from_json, to_json
 from tip.flow.graphs import edges
-from tip.flow.language import read, write
+from tip.flow.language import read, read_file, write
 from tip.flow.model import Flow, Law, Noise, Secret, Wiring
 from tip.flow.readymade import (
     central_sum,
@@ -130,6 +132,24 @@ def test_a_random_graph_rests_on_a_theorem_that_is_named() -> None:
     why = found.root.find("every coalition").numbers["why"]
     checked = verify(found)
     assert (why == "random graph") == any("Chernoff" in trusted for trusted in checked.trusted)
+
+
+EXAMPLES = Path(__file__).parents[2] / "examples" / "flows"
+
+
+@pytest.mark.parametrize(
+    "name", ["federated_averaging", "gopa", "gossip", "hospital_consortium", "randomized_response"]
+)
+def test_the_examples_are_accepted_at_a_smaller_size(name: str) -> None:
+    flow = read_file(EXAMPLES / f"{name}.toml")
+    small = replace(
+        flow,
+        groups=tuple(replace(group, size=min(group.size, 40)) for group in flow.groups),
+        cohorts=tuple(replace(cohort, least=min(cohort.least, 40)) for cohort in flow.cohorts),
+    )
+    for against in ("world", "10% of agents", *flow.parties, *(r.against for r in flow.requirements)):
+        found = derive(small, against, delta=DELTA)
+        assert verify(from_json(to_json(found))).holds == (found.guarantee.epsilon is not None)
 
 
 def test_shuffled_reports_are_accepted() -> None:
