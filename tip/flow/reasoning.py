@@ -70,8 +70,9 @@ def derive(  # noqa: PLR0913 - the public door: each of these changes what is as
     `against`: a `Coalition` or its text, which may name parties of the flow, groups of one, and members as `group.i`.
     `delta`: the whole delta that may be spent, 0 for pure guarantees. `colluders`: indices of the agents that collude,
     where they are known (a simulation, an audit): the claim is then about them alone. `agent`: the claim is about this
-    agent alone, else about every one. `silent`: so many agents' noise counts for nobody even where fewer collude (law 4).
-    `assumptions`, `status`, `scope`: what the caller knows better than the flow; what is left out follows from it.
+    agent alone, else about every one. `silent`: so many agents' noise counts for nobody even where fewer collude
+    (law 4). `assumptions`, `status`, `scope`: what the caller knows better than the flow; what is left out follows
+    from it.
 
     Raises `ConfigurationError` for requests that mean nothing. What has no rule is a derivation that is "not proven".
     """

@@ -1,8 +1,8 @@
 """What one coalition sees of one block, ready for the rules: floats, and exact numbers where they are small.
 
 Coefficients that several roundings could have touched (weights applied again and again, strategies over
-rounds, sums in which a symbol stands twice) are taken from the exact view, so that a float matrix is within one rounding of the true one: the
-certificates allow for that and for no more.
+rounds, sums in which a symbol stands twice) are taken from the exact view, so that a float matrix is within one
+rounding of the true one: the certificates allow for that and for no more.
 """
 
 from __future__ import annotations
