@@ -147,3 +147,10 @@ def test_arguments_are_checked() -> None:
         accountant.delta(Gaussian(1.0), -1.0, REPLACE)
     with pytest.raises(ConfigurationError):
         accountant.epsilon(Gaussian(1.0), 1e-5, "replace-one")  # type: ignore[arg-type]  # that is the test
+
+
+def test_noise_far_too_small_is_charged_by_zcdp_where_no_distribution_is_left() -> None:
+    """The shift of 30 is 24 deviations: all of the distribution's mass lies beyond its grid."""
+    event = Composed((DiscreteGaussian(30, Fraction(3, 2)),))
+    assert accountant.epsilon(event, 1e-6, Neighboring.REPLACE_ONE) == integer.epsilon_of_rho(Fraction(300), 1e-6)
+    assert accountant.delta(event, 1.0, Neighboring.REPLACE_ONE) == 1.0

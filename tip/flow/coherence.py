@@ -14,25 +14,9 @@ from typing import TYPE_CHECKING, Final
 
 from tip.errors import ConfigurationError
 from tip.flow import checks
-from tip.flow.model import (
-    EVERYBODY,
-    NOBODY,
-    Aim,
-    Ball,
-    Cohort,
-    Fact,
-    Flow,
-    Graph,
-    Group,
-    Interval,
-    Message,
-    Noise,
-    Report,
-    Requirement,
-    Secret,
-    Table,
-    Wiring,
-)
+from tip.flow.actors import Cohort, Graph, Group, Table, Wiring
+from tip.flow.hidden import Ball, Interval, Noise, Secret
+from tip.flow.messages import EVERYBODY, NOBODY, Aim, Fact, Message, Report, Requirement
 from tip.flow.numbers import MOST_BITS, keepable
 from tip.flow.saying import check_messages, exists, receivers
 from tip.flow.shapes import over
@@ -42,6 +26,7 @@ from tip.privacy.coalitions import COORDINATOR, NETWORK, WORLD, Coalition
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tip.flow.declared import Declared
     from tip.locating import Path
 
 MOST_PARTS: Final = 2_000  # of each kind: groups are numbers, so a flow of a million agents has few parts
@@ -53,7 +38,7 @@ _KINDS: Final[dict[str, type]] = {  # the field of a flow -> what stands in it
 }  # fmt: skip
 
 
-def check(flow: Flow) -> None:
+def check(flow: Declared) -> None:
     """Raise `ConfigurationError` for the first thing that does not fit."""
     with at():
         _kinds(flow)
@@ -84,7 +69,7 @@ def check(flow: Flow) -> None:
     _wishes(flow)
 
 
-def coalition_names(flow: Flow, text: str) -> list[str]:
+def coalition_names(flow: Declared, text: str) -> list[str]:
     """The names that a coalition may state in this flow: parties, groups of one, and members `group.i` that exist."""
     members = []
     sizes = {g.name: g.size for g in flow.groups}
@@ -99,7 +84,7 @@ def coalition_names(flow: Flow, text: str) -> list[str]:
 # -- names and numbers ----------------------------------------------------------------------------
 
 
-def _kinds(flow: Flow) -> None:
+def _kinds(flow: Declared) -> None:
     with at("name"):
         checks.text("the name of a flow", flow.name)
     with at("about"):
@@ -114,7 +99,7 @@ def _kinds(flow: Flow) -> None:
                 raise ConfigurationError(f"{part} of a flow are each a {kind.__name__}, not {value!r}")
 
 
-def _names(flow: Flow) -> None:
+def _names(flow: Declared) -> None:
     """Whoever acts has one name; whatever a formula may speak of has one name."""
     if not flow.groups:
         raise ConfigurationError(f"the flow {flow.name!r} has no agents", instead="declare at least one group")
@@ -141,7 +126,7 @@ def _names(flow: Flow) -> None:
                 )
 
 
-def _numbers(flow: Flow) -> Iterator[tuple[Path, Fraction]]:
+def _numbers(flow: Declared) -> Iterator[tuple[Path, Fraction]]:
     """All exact numbers of a flow, beside those in formulas, with their places."""
     for table in flow.tables:
         yield from ((("tables", table.name, "rows"), entry) for row in table.rows for entry in row)
@@ -164,7 +149,7 @@ def _numbers(flow: Flow) -> Iterator[tuple[Path, Fraction]]:
 # -- who and what hides ---------------------------------------------------------------------------
 
 
-def _graph(flow: Flow, graph: Graph) -> None:
+def _graph(flow: Declared, graph: Graph) -> None:
     with at("graphs", graph.name, "over"):
         size = flow.group(graph.over).size
         if size < 2:
@@ -181,7 +166,7 @@ def _graph(flow: Flow, graph: Graph) -> None:
                 raise ConfigurationError(f"{size:,} members with {graph.picks} picks each are too many to be drawn")
 
 
-def _cohort(flow: Flow, cohort: Cohort) -> None:
+def _cohort(flow: Declared, cohort: Cohort) -> None:
     with at("cohorts", cohort.name, "of"):
         size = flow.group(cohort.of).size
     with at("cohorts", cohort.name, "least"):
@@ -189,7 +174,7 @@ def _cohort(flow: Flow, cohort: Cohort) -> None:
             raise ConfigurationError(f"cohort {cohort.name!r} wants more members than {cohort.of!r} has")
 
 
-def _noise(flow: Flow, noise: Noise) -> None:
+def _noise(flow: Declared, noise: Noise) -> None:
     with at("noises", noise.name, "of"):
         over(flow, noise.of)
     with at("noises", noise.name, "known_to"):
@@ -200,7 +185,7 @@ def _noise(flow: Flow, noise: Noise) -> None:
 # -- what is said and wanted ----------------------------------------------------------------------
 
 
-def _report(flow: Flow, report: Report) -> None:
+def _report(flow: Declared, report: Report) -> None:
     with at("reports", report.name, "secret"):
         secret = flow.secret(report.secret)
     with at("reports", report.name, "rounds"):
@@ -222,7 +207,7 @@ def _report(flow: Flow, report: Report) -> None:
 # -- what is wanted -------------------------------------------------------------------------------
 
 
-def _wishes(flow: Flow) -> None:
+def _wishes(flow: Declared) -> None:
     for place, requirement in enumerate(flow.requirements):
         with at("requirements", place, "against"):
             Coalition.parse(requirement.against, names=coalition_names(flow, requirement.against))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from tip.errors import ConfigurationError
-from tip.flow.model import Graph, Wiring
+from tip.flow.actors import Graph, Wiring
 from tip.randomness import Entropy
 
 if TYPE_CHECKING:

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING
 from tip.errors import ConfigurationError
 from tip.flow import checks
 from tip.flow.expressions import DEEPEST, LONGEST, calls, depth, names, write
-from tip.flow.model import EVERYBODY, NEIGHBORS, NEXT, NOBODY, Choice, Law
+from tip.flow.hidden import Choice, Law
+from tip.flow.messages import EVERYBODY, NEIGHBORS, NEXT, NOBODY
 from tip.flow.shapes import Shape, over, shape
 from tip.flow.unfit import at
 from tip.privacy.coalitions import NETWORK
 
 if TYPE_CHECKING:
-    from tip.flow.model import Flow, Message
+    from tip.flow.declared import Declared
+    from tip.flow.messages import Message
 
 
 @dataclass(slots=True)
@@ -28,7 +30,7 @@ class _Spoken:
     shapes: dict[str, Shape] = field(default_factory=dict)
 
 
-def check_messages(flow: Flow) -> None:
+def check_messages(flow: Declared) -> None:
     """Each message in turn, with what was declared before it."""
     spoken = _Spoken(
         {*(s.name for s in flow.secrets), *(n.name for n in flow.noises)},
@@ -72,7 +74,7 @@ def _formula(message: Message, spoken: _Spoken) -> None:
                 )
 
 
-def _sender(flow: Flow, message: Message, form: Shape) -> None:
+def _sender(flow: Declared, message: Message, form: Shape) -> None:
     """A message has one row for each that sends it."""
     actors = [*(g.name for g in flow.groups), *flow.parties]
     if message.by not in actors:
@@ -88,7 +90,7 @@ def _sender(flow: Flow, message: Message, form: Shape) -> None:
         )
 
 
-def _summable(flow: Flow, message: Message, spoken: _Spoken) -> None:
+def _summable(flow: Declared, message: Message, spoken: _Spoken) -> None:
     """A choice is reported, not added; a mask wants the ring that it is uniform over."""
     for name in flow.symbols(message) if spoken.choices or spoken.masks else ():
         if name in spoken.choices:
@@ -102,7 +104,7 @@ def _summable(flow: Flow, message: Message, spoken: _Spoken) -> None:
             )
 
 
-def receivers(flow: Flow, place: str, to: tuple[str, ...], sender: str) -> None:
+def receivers(flow: Declared, place: str, to: tuple[str, ...], sender: str) -> None:
     """Everybody, nobody, parties, groups; neighbors and followers of those who send, if they are a group."""
     for receiver in to:
         if receiver in {EVERYBODY, NOBODY}:
@@ -120,7 +122,7 @@ def receivers(flow: Flow, place: str, to: tuple[str, ...], sender: str) -> None:
             raise ConfigurationError(f"{place} is sent by {sender!r}, so it has no {receiver!r}")
 
 
-def exists(flow: Flow, place: str, name: str) -> None:
+def exists(flow: Declared, place: str, name: str) -> None:
     """A party, a group, or the network; `place` says what it is wanted for."""
     known = [*flow.parties, *(g.name for g in flow.groups), NETWORK]  # the network sees, and never acts
     if name not in known:

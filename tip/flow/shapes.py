@@ -12,11 +12,14 @@ from typing import TYPE_CHECKING, Final
 from tip.errors import ConfigurationError
 from tip.flow import checks
 from tip.flow.expressions import Added, Applied, Expression, Scaled, Symbol, write
+from tip.flow.graphs import edge_count
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tip.flow.model import Flow, Message, Noise, Secret
+    from tip.flow.declared import Declared
+    from tip.flow.hidden import Noise, Secret
+    from tip.flow.messages import Message
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +31,7 @@ class Shape:
     rounds: int
 
 
-def shape(flow: Flow, expression: Expression, known: dict[str, Shape] | None = None) -> Shape:
+def shape(flow: Declared, expression: Expression, known: dict[str, Shape] | None = None) -> Shape:
     """The shape of an expression's value; `ConfigurationError` where its parts do not fit together.
 
     `known`: the shapes of messages that are known already; others are worked out in the flow's order and kept there.
@@ -46,15 +49,13 @@ def shape(flow: Flow, expression: Expression, known: dict[str, Shape] | None = N
             return function(flow, expression, shape(flow, expression.of, known))
 
 
-def message_shape(flow: Flow, message: Message) -> Shape:
+def message_shape(flow: Declared, message: Message) -> Shape:
     """The shape of what a message says."""
     return shape(flow, message.says)
 
 
-def over(flow: Flow, name: str) -> tuple[str, int]:
+def over(flow: Declared, name: str) -> tuple[str, int]:
     """The members that a name stands for: of a group, a graph's edges, or the one row of a party."""
-    from tip.flow.graphs import edge_count  # noqa: PLC0415 - drawing a graph is wanted for few flows
-
     for group in flow.groups:
         if group.name == name:
             return (name if group.size > 1 else "", group.size)
@@ -67,7 +68,7 @@ def over(flow: Flow, name: str) -> tuple[str, int]:
     raise ConfigurationError(f"{name!r} is no group, graph or party of this flow", instead=checks.nearest(name, known))
 
 
-def _symbol(flow: Flow, name: str, known: dict[str, Shape]) -> Shape:
+def _symbol(flow: Declared, name: str, known: dict[str, Shape]) -> Shape:
     symbols: tuple[Secret | Noise, ...] = (*flow.secrets, *flow.noises)
     for symbol in symbols:
         if symbol.name == name:
@@ -77,7 +78,7 @@ def _symbol(flow: Flow, name: str, known: dict[str, Shape]) -> Shape:
     return known[name]
 
 
-def _learn(flow: Flow, name: str, known: dict[str, Shape]) -> None:
+def _learn(flow: Declared, name: str, known: dict[str, Shape]) -> None:
     """The shapes of all messages up to this one: each speaks of earlier ones only, so none is worked out twice."""
     for message in flow.messages:
         if message.name not in known:
@@ -109,13 +110,13 @@ def _told(value: Shape) -> str:
     return f"a value for each of {value.over!r}" if value.over else "a single value"
 
 
-def _unchanged(flow: Flow, expression: Applied, inner: Shape) -> Shape:
+def _unchanged(flow: Declared, expression: Applied, inner: Shape) -> Shape:
     """Of `previous`, `so_far`, `root`: as many members and rounds as before."""
     del flow, expression
     return inner
 
 
-def _total(flow: Flow, expression: Applied, inner: Shape) -> Shape:
+def _total(flow: Declared, expression: Applied, inner: Shape) -> Shape:
     _wants(inner.over != "", expression, "a value for each member of a group")
     if expression.arguments:
         cohort = flow.cohort(str(expression.arguments[0]))
@@ -123,12 +124,12 @@ def _total(flow: Flow, expression: Applied, inner: Shape) -> Shape:
     return Shape("", 1, inner.rounds)
 
 
-def _signed(flow: Flow, expression: Applied, inner: Shape) -> Shape:
+def _signed(flow: Declared, expression: Applied, inner: Shape) -> Shape:
     _wants(any(g.name == inner.over for g in flow.graphs), expression, "a noise on the edges of a graph")
     return Shape(*over(flow, flow.graph(inner.over).over), inner.rounds)
 
 
-def _mixed(flow: Flow, expression: Applied, inner: Shape) -> Shape:
+def _mixed(flow: Declared, expression: Applied, inner: Shape) -> Shape:
     """The weights fit the members: a graph over their group, or a square table of their size."""
     name, *others = expression.arguments
     if any(graph.name == name for graph in flow.graphs):
@@ -141,29 +142,29 @@ def _mixed(flow: Flow, expression: Applied, inner: Shape) -> Shape:
     return Shape(inner.over, inner.members, rounds)
 
 
-def _passed(flow: Flow, expression: Applied, inner: Shape) -> Shape:
+def _passed(flow: Declared, expression: Applied, inner: Shape) -> Shape:
     _wants(any(g.name == inner.over for g in flow.groups), expression, "a value for each member of a group")
     return inner
 
 
-def _tree(flow: Flow, expression: Applied, inner: Shape) -> Shape:
+def _tree(flow: Declared, expression: Applied, inner: Shape) -> Shape:
     del flow
     _wants(inner.rounds & (inner.rounds - 1) == 0, expression, "a number of rounds that is a power of two")
     return Shape(inner.over, inner.members, 2 * inner.rounds - 1)
 
 
-def _by_table(flow: Flow, expression: Applied, inner: Shape) -> Shape:
+def _by_table(flow: Declared, expression: Applied, inner: Shape) -> Shape:
     rows = flow.table(str(expression.arguments[0])).rows
     _wants(len(rows[0]) == inner.rounds, expression, f"a value of {len(rows[0])} rounds")
     return Shape(inner.over, inner.members, len(rows))
 
 
-def _last(flow: Flow, expression: Applied, inner: Shape) -> Shape:
+def _last(flow: Declared, expression: Applied, inner: Shape) -> Shape:
     del flow, expression
     return Shape(inner.over, inner.members, 1)
 
 
-_SHAPES: Final[dict[str, Callable[[Flow, Applied, Shape], Shape]]] = {
+_SHAPES: Final[dict[str, Callable[[Declared, Applied, Shape], Shape]]] = {
     "sum": _total, "mean": _total, "signed": _signed, "mix": _mixed, "gossip": _mixed, "token": _passed,
     "tree": _tree, "apply": _by_table, "last": _last,
 }  # fmt: skip

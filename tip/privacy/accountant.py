@@ -41,6 +41,8 @@ from tip.privacy.integer import delta_of_rho, epsilon_of_rho, rho_of
 from tip.privacy.rounding import down, lowered, sqrt_up, up
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tip.privacy.events import Event
 
 _INTERVAL: Final = 1e-4  # of dp_accounting's grid: its default
@@ -57,10 +59,10 @@ def epsilon(event: Event, delta: float, neighboring: Neighboring) -> float:
     if (mu := _mu(event)) is not None:
         bounds.append(gaussian.epsilon_of(mu, delta))
     elif not _pld_missing(event, neighboring):
-        bounds.append(_checked(_pld(event).get_epsilon_for_delta(delta)))
+        bounds.append(_by_distribution(event, lambda pld: pld.get_epsilon_for_delta(delta)))
     if (rho := rho_of(event)) is not None:
         bounds.append(epsilon_of_rho(rho, delta))
-    return min(bounds)
+    return _finite(min(bounds))
 
 
 def delta(event: Event, epsilon: float, neighboring: Neighboring) -> float:  # the mirror image's words
@@ -71,7 +73,7 @@ def delta(event: Event, epsilon: float, neighboring: Neighboring) -> float:  # t
     if (mu := _mu(event)) is not None:
         bounds.append(gaussian.delta_of(epsilon, mu))
     elif not _pld_missing(event, neighboring):
-        bounds.append(_checked(_pld(event).get_delta_for_epsilon(epsilon)))
+        bounds.append(_by_distribution(event, lambda pld: pld.get_delta_for_epsilon(epsilon)))
     if (rho := rho_of(event)) is not None:
         bounds.append(delta_of_rho(rho, epsilon))
     return min(bounds)
@@ -90,12 +92,24 @@ def _refuse(event: Event, neighboring: Neighboring) -> None:
         raise ConfigurationError(f"there is no rule for {problem}", instead='report the status "not proven"')
 
 
-def _checked(number: float) -> float:
+def _by_distribution(event: Event, value: Callable[[Any], float]) -> float:
+    """A value of the event's privacy loss distribution, raised; infinite where the distribution has none.
+
+    Where nearly all of the mass lies beyond its grid, dp_accounting is left with an empty list while it composes.
+    """
+    try:
+        number = value(_pld(event))
+    except IndexError:
+        return math.inf
+    return max(0.0, float(number) * _SLACK) if math.isfinite(number) else math.inf
+
+
+def _finite(number: float) -> float:
     if not math.isfinite(number):
         raise ConfigurationError(
             "the privacy loss distribution has no finite value here", instead="take a larger delta"
         )
-    return max(0.0, float(number) * _SLACK)
+    return number
 
 
 def _mu(event: Event) -> float | None:
