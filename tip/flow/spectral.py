@@ -26,6 +26,10 @@ f[y_0, .. y_k] = (-1)^k / prod (s + y_i), hence with y = a, x_1, x_1, x_2, x_2, 
 The best nodes are the zeros of the orthogonal polynomial of (x - a) dm: x_1 = n_1 / n_0 with n_k = m_(k+1) - a m_k for
 r = 1, a quadratic from n_0 .. n_3 for r = 2. Each row takes the least of both and of own noise alone, 1 / s.
 
+m_3 and m_4 take rows of L^2, so r = 2 is computed only where it can matter: in order of the other bounds, the largest
+first, until `SHARPENED` of the improved ones are at least as large as the next that is not. The largest of all bounds
+are then the same as if all had been improved, and those that were not are bounds as well.
+
 Rounding: a computed moment m_k errs by at most 4 (q^r + 64) u times (|L|^k 1)_v, q the most entries in a row: that
 bounds the sum of the magnitudes of all products of entries that make it up. The formula is evaluated a second time with
 magnitudes, and that times 8 (q^r + 64) u is added.
@@ -34,7 +38,6 @@ magnitudes, and that times 8 (q^r + 64) u is added.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise as pairwise_of
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -42,7 +45,7 @@ from scipy.sparse import coo_array, csc_array, csr_array
 
 from tip.errors import ConfigurationError
 from tip.flow.certificates import UNIT
-from tip.flow.connectivity import Connectivity, Laplacian, connectivity, laplacian
+from tip.flow.connectivity import Connectivity, Laplacian, connectivity, symmetric
 from tip.privacy.rounding import lowered, raised
 from tip.randomness import SYSTEM, Entropy
 
@@ -51,7 +54,8 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-_AT_ONCE: Final = 1e7  # products of L L at once
+SHARPENED: Final = 8  # of the largest bounds are as sharp as the moments allow
+_AT_ONCE: Final = 3e6  # products of L L at once
 _MOST: Final = 1e9  # products of L L in all
 
 
@@ -96,20 +100,18 @@ def pairwise(B: csr_array, variances: Floats) -> Pairwise:  # noqa: N803 - the n
     weights = csr_array(coo_array(both, shape=(B.shape[0], B.shape[0])))
     merged = 2 * len(paired) - weights.nnz
     weights.data *= 1 - 2 * (16 + merged) * UNIT
-    return Pairwise(own, laplacian(weights))
+    return Pairwise(own, symmetric(weights))
 
 
 def all_agents(view: Pairwise, *, connected: Connectivity | None = None, coins: Entropy = SYSTEM) -> AllBound:
     """The bound of every row. `connected`: a proven one; otherwise `connectivity` proves one with these coins."""
     proven = connectivity(view.graph, coins=coins) if connected is None else connected
     graph = view.graph
-    sizes = graph.sizes[graph.component]
-    bound = np.full(len(sizes), raised(1 / view.own))
-    linked = np.flatnonzero(sizes > 1)
-    if linked.size:
+    linked = graph.sizes[graph.component] > 1
+    bound = np.full(len(linked), raised(1 / view.own))
+    if linked.any():
         with np.errstate(all="ignore"):
-            reach = _radau(graph, min(proven.bound, 1e100), view.own)[linked]
-        bound[linked] = np.minimum(bound[linked], reach)
+            _quadrature(_Rows(graph, min(proven.bound, 1e100), view.own), bound, linked)
     return AllBound(bound, float(bound.max(initial=0.0)), proven.failure, proven)
 
 
@@ -131,44 +133,69 @@ def after_deletion(size: int, own: float, connected: Connectivity, *, deleted: i
     return AllBound(np.full(left, worst), worst, connected.failure, connected)
 
 
-def _radau(graph: Laplacian, least: float, own: float) -> Floats:
-    """The lesser of both quadratures for each vertex, plus 1 / (n s), rounded up; infinite where floats give none."""
-    values, sizes = _moments(graph)
-    shared = 1 / (graph.sizes[graph.component] * own)
-    most = int(np.diff(graph.weights.indptr).max(initial=0)) + 1
-    best = np.full(len(shared), np.inf)
-    for nodes in _nodes(values, least):
-        total, magnitude = _integral((values, sizes), nodes, least, own)
-        reach = (shared + total + 8 * (most ** len(nodes) + 64.0) * UNIT * (magnitude + shared)) * (1 + 2.0**-48)
-        best = np.fmin(best, np.where(np.isfinite(reach), reach, np.inf))
-    return best
+@dataclass(frozen=True, slots=True, eq=False)
+class _Rows:
+    """What the quadratures of all rows start from: the graph, a <= its eigenvalues, the strength of own noise."""
+
+    graph: Laplacian
+    least: float
+    own: float
+
+    def reach(self, values: Floats, sizes: Floats, points: int, at: NDArray[np.int64] | slice) -> Floats:
+        """The quadrature with so many nodes for rows `at`, plus 1 / (n s), rounded up; infinite where floats fail."""
+        graph = self.graph
+        shared = 1 / (graph.sizes[graph.component[at]] * self.own)
+        most = int(np.diff(graph.weights.indptr).max(initial=0)) + 1
+        nodes = _nodes(values, self.least)[points - 1]
+        total, magnitude = _integral((values, sizes), nodes, self.least, self.own)
+        reach = (shared + total + 8 * (most ** float(points) + 64.0) * UNIT * (magnitude + shared)) * (1 + 2.0**-48)
+        return np.asarray(np.where(np.isfinite(reach), reach, np.inf), np.float64)
+
+
+def _quadrature(rows: _Rows, bound: Floats, linked: NDArray[np.bool_]) -> None:
+    """Lower the bounds of linked rows in place: by one node everywhere, by two where that can matter."""
+    values, sizes = _moments(rows.graph)
+    np.minimum(bound, rows.reach(values, sizes, 1, slice(None)), out=bound, where=linked)
+    full = rows.graph.shifted(1.0, 0.0)
+    entries = np.diff(full.indptr).astype(np.float64)
+    pattern = csr_array((np.ones(full.nnz), full.indices, full.indptr), full.shape)
+    order = np.argsort(-bound, kind="stable")
+    work = np.cumsum(np.asarray(pattern @ entries)[order])
+    if work[-1] > _MOST:
+        order = order[: np.searchsorted(work, _MOST)]
+    largest = np.zeros(0)
+    begin = 0
+    while begin < len(order) and (len(largest) < SHARPENED or bound[order[begin]] > largest[0]):
+        done = work[begin - 1] if begin else 0.0
+        end = max(begin + 1, int(np.searchsorted(work[: len(order)], done + _AT_ONCE)))
+        at = order[begin:end]
+        better = rows.reach(_with_higher(values[:, at], full, at), sizes[:, at], 2, at)
+        bound[at] = np.where(linked[at], np.minimum(bound[at], better), bound[at])
+        largest = np.sort(np.append(largest, bound[at]))[-SHARPENED:]
+        begin = end
 
 
 def _moments(graph: Laplacian) -> tuple[Floats, Floats]:
-    """m_0 .. m_4 of each vertex (m_3, m_4 NaN where L^2 would be too large), and what bounds the terms of each."""
+    """m_0 .. m_2 of each vertex (m_3 and m_4 NaN), and what bounds the terms of m_0 .. m_4."""
     weights, degrees = graph.weights, graph.degrees
     moments = np.full((5, len(degrees)), np.nan)
     sizes = np.ones((5, len(degrees)))
     for k in range(1, 5):
         sizes[k] = degrees * sizes[k - 1] + weights @ sizes[k - 1]
+    squares = csr_array((weights.data**2, weights.indices, weights.indptr), weights.shape)
     moments[0] = 1 - 1 / graph.sizes[graph.component]
     moments[1] = degrees
-    moments[2] = degrees**2 + np.asarray((weights * weights).sum(axis=1))
-    full = graph.shifted(1.0, 0.0)
-    entries = np.diff(full.indptr).astype(np.float64)
-    pattern = csr_array((np.ones(full.nnz), full.indices, full.indptr), full.shape)
-    work = np.cumsum(np.asarray(pattern @ entries))
-    if work[-1] > _MOST:
-        return moments, sizes
-    cuts = np.unique(np.searchsorted(work, np.arange(0, work[-1], _AT_ONCE)))
-    for begin, end in pairwise_of([*cuts.tolist(), len(degrees)]):
-        rows = csr_array(full[begin:end])
-        two = csr_array(rows @ full)
-        moments[3, begin:end] = np.asarray((two * rows).sum(axis=1))
-        moments[4, begin:end] = np.add.reduceat(np.append(two.data**2, 0.0), two.indptr[:-1]) * (
-            np.diff(two.indptr) > 0
-        )
+    moments[2] = degrees**2 + squares.sum(axis=1)
     return moments, sizes
+
+
+def _with_higher(moments: Floats, full: csr_array, at: NDArray[np.int64]) -> Floats:
+    """The moments of rows `at`, with m_3 and m_4 from rows of L^2."""
+    rows = csr_array(full[at])
+    two = csr_array(rows @ full)
+    moments[3] = (two * rows).sum(axis=1)
+    moments[4] = csr_array((two.data**2, two.indices, two.indptr), two.shape).sum(axis=1)
+    return moments
 
 
 def _nodes(moments: Floats, least: float) -> list[tuple[Floats, ...]]:
