@@ -1,14 +1,22 @@
 """Formulas in fractions: the exact twin of `tip.flow.operators`, for small flows.
 
-Written apart from it and as plainly as possible: a value is a list of rows (row = round * members + member), a
-row is a dictionary from columns to fractions, a column is (symbol, member, round). Nothing is rounded.
+Written apart from it and as plainly as possible: a row is a dictionary from columns to fractions, a column is
+(symbol, member, round). Nothing is rounded.
+
+Only rows that somebody asks for are computed. A formula is asked for some members and asks its parts for the members
+that it needs: a sum for all of them, mixing for neighbors, gossip for all within reach. The row of member i in round t
+of gossip is sum_s (e_i' W^(t-s)) e_s, so one vector e_i' W^k for each wanted member is enough; it is kept in whole
+numbers over the denominator L^k, L the least common one of all weights. Rows stand round after round, in each the
+wanted members in their order.
 """
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from fractions import Fraction
 from math import comb
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 
 from tip.errors import ConfigurationError
 from tip.flow import shapes
@@ -16,7 +24,7 @@ from tip.flow.expressions import Added, Applied, Expression, Scaled, Symbol
 from tip.flow.graphs import edges
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from tip.flow.model import Flow, Noise, Secret
 
@@ -24,9 +32,14 @@ Column: TypeAlias = tuple[str, int, int]
 Row: TypeAlias = dict[Column, Fraction]
 Rows: TypeAlias = list[Row]
 Factors: TypeAlias = list[dict[int, Fraction]]  # a matrix
+Wanted: TypeAlias = tuple[int, ...]  # members, each once
+Powers: TypeAlias = list[dict[int, int]]  # e_i' W^k for k = 0, 1 .., times L^k
+
+Key = TypeVar("Key")
 
 MOST_ROWS: Final = 20_000
 MOST_ENTRIES: Final = 1_000_000
+MOST_STEPS: Final = 30_000_000  # products on the way to the rows of a gossip
 
 
 class Exactly:
@@ -36,67 +49,83 @@ class Exactly:
         self.flow, self.colluders, self.one_round = flow, colluders, one_round
         both: tuple[Secret | Noise, ...] = (*flow.secrets, *flow.noises)
         self.symbols = {symbol.name: symbol for symbol in both}
-        self.done: dict[str, tuple[int, Rows]] = {}
+        self.done: dict[tuple[str, Wanted], Rows] = {}
+        self.known: dict[str, shapes.Shape] = {}
 
     def message(self, name: str) -> tuple[int, Rows]:
-        """How many members, and the rows, of a message."""
-        if name not in self.done:
-            self.done[name] = self.rows(self.flow.message(name).says)
-        return self.done[name]
+        """How many members, and all rows, of a message."""
+        size = self.shape(self.flow.message(name).says).members
+        return size, self.said(name, tuple(range(size)))
 
-    def rows(self, expression: Expression) -> tuple[int, Rows]:
-        """How many members, and the rows, of a formula."""
+    def said(self, name: str, wanted: Wanted) -> Rows:
+        """The rows of some members of a message."""
+        if (name, wanted) not in self.done:
+            self.done[name, wanted] = self.rows(self.flow.message(name).says, wanted)
+        return self.done[name, wanted]
+
+    def shape(self, expression: Expression) -> shapes.Shape:
+        """The members and rounds of a formula; a symbol of alike rounds has one."""
+        found = shapes.shape(self.flow, expression, self.known)
+        return replace(found, rounds=1) if self.one_round else found
+
+    def rows(self, expression: Expression, wanted: Wanted) -> Rows:
+        """The rows of some members of a formula."""
         match expression:
             case Symbol() if expression.name in self.symbols:
                 symbol = self.symbols[expression.name]
-                size, rounds = shapes.over(self.flow, symbol.of)[1], 1 if self.one_round else symbol.rounds
-                _small(size * rounds, 0)
-                return size, [{(symbol.name, i, t): Fraction(1)} for t in range(rounds) for i in range(size)]
+                rounds = 1 if self.one_round else symbol.rounds
+                _small(len(wanted) * rounds, 0)
+                return [{(symbol.name, i, t): Fraction(1)} for t in range(rounds) for i in wanted]
             case Symbol():
-                return self.message(expression.name)
+                return self.said(expression.name, wanted)
             case Scaled():
-                size, rows = self.rows(expression.of)
-                return size, [_added([(expression.factor, row)]) for row in rows]
+                return [_added([(expression.factor, row)]) for row in self.rows(expression.of, wanted)]
             case Added():
-                parts = [self.rows(part) for part in expression.parts]
-                length = max(len(rows) for _, rows in parts)
-                summed = [_added([(Fraction(1), rows[k % len(rows)]) for _, rows in parts]) for k in range(length)]
-                return parts[0][0], _checked(summed)
+                parts = [self.rows(part, wanted) for part in expression.parts]
+                length = max(map(len, parts))
+                return _checked(_added([(Fraction(1), rows[k % len(rows)]) for rows in parts]) for k in range(length))
             case Applied():
-                return self.applied(expression, *self.rows(expression.of))
+                return self.applied(expression, wanted)
 
-    def applied(self, call: Applied, n: int, rows: Rows) -> tuple[int, Rows]:
-        """A function of `n` members; each is a matrix over members (alike in each round) or over rounds."""
-        rounds = len(rows) // n
+    def applied(self, call: Applied, wanted: Wanted) -> Rows:
+        """A function; each but gossip and token is a matrix over members (alike in each round) or over rounds."""
         if call.function in {"sum", "mean", "signed", "mix"}:
-            matrix = self.over_members(call, n)
-            each = [_times(matrix, rows[t * n : (t + 1) * n]) for t in range(rounds)]
-            return len(matrix), _checked([row for some in each for row in some])
+            matrix = self.over_members(call, wanted)
+            needed = tuple(sorted({j for line in matrix for j in line}))
+            rows, width, place = self.rows(call.of, needed), len(needed), {j: k for k, j in enumerate(needed)}
+            placed = [{place[j]: factor for j, factor in line.items()} for line in matrix]
+            each = [rows[t * width : (t + 1) * width] for t in range(self.shape(call.of).rounds)]
+            return _checked(row for some in each for row in _times(placed, some))
         if call.function == "gossip":
-            return n, _checked(self.gossip(call, n, rows))
+            return self.gossip(call, wanted)
+        inner = self.shape(call.of)
         if call.function == "token":
-            return n, _checked(_times(_over_rounds("so_far", len(rows)), rows))
-        matrix = _table(self.flow, call) if call.function == "apply" else _over_rounds(call.function, rounds)
-        columns = [_times(matrix, rows[i::n]) for i in range(n)]
-        return n, _checked([columns[i][t] for t in range(len(matrix)) for i in range(n)])
+            rows = self.rows(call.of, tuple(range(inner.members)))
+            passed = _checked(_times(_over_rounds("so_far", len(rows)), rows))
+            return [passed[t * inner.members + i] for t in range(inner.rounds) for i in wanted]
+        matrix = _table(self.flow, call) if call.function == "apply" else _over_rounds(call.function, inner.rounds)
+        rows = self.rows(call.of, wanted)
+        columns = [_times(matrix, rows[k :: len(wanted)]) for k in range(len(wanted))]
+        return _checked(columns[k][t] for t in range(len(matrix)) for k in range(len(wanted)))
 
-    def over_members(self, call: Applied, n: int) -> Factors:
-        """The matrix of a function that acts on members."""
+    def over_members(self, call: Applied, wanted: Wanted) -> Factors:
+        """The wanted lines of the matrix of a function that acts on members."""
         if call.function == "signed":
-            return self.signed(call)
+            return self.signed(call, wanted)
         if call.function == "mix":
-            return self.weights(call)
-        chosen = self.cohort(str(call.arguments[0])) if call.arguments else list(range(n))
+            weights = self.weights(call)
+            return [weights[i] for i in wanted]
+        chosen = self.cohort(str(call.arguments[0])) if call.arguments else list(range(self.shape(call.of).members))
         return [dict.fromkeys(chosen, Fraction(1, len(chosen)) if call.function == "mean" else Fraction(1))]
 
-    def signed(self, call: Applied) -> Factors:
+    def signed(self, call: Applied, wanted: Wanted) -> Factors:
         """+1 at the lower end of an edge, -1 at the upper one."""
-        graph = self.flow.graph(shapes.shape(self.flow, call.of).over)
+        graph = self.flow.graph(self.shape(call.of).over)
         size = self.flow.group(graph.over).size
         matrix: Factors = [{} for _ in range(size)]
         for number, (lower, upper) in enumerate(edges(graph, size).tolist()):
             matrix[lower][number], matrix[upper][number] = Fraction(1), Fraction(-1)
-        return matrix
+        return [matrix[i] for i in wanted]
 
     def weights(self, call: Applied) -> Factors:
         """A table, or Metropolis' weights: 1 / (1 + the larger degree) on edges, the rest on the diagonal."""
@@ -112,15 +141,26 @@ class Exactly:
         matrix = [{j: Fraction(1, 1 + max(len(beside[i]), len(beside[j]))) for j in beside[i]} for i in range(size)]
         return [{**row, i: 1 - sum(row.values(), Fraction(0))} for i, row in enumerate(matrix)]
 
-    def gossip(self, call: Applied, n: int, rows: Rows) -> Rows:
-        """y_1 = e_1, y_t = W y_(t-1) + e_t, where a value of one round is nothing after it."""
-        rounds = int(call.arguments[1]) if len(call.arguments) > 1 else len(rows) // n
-        matrix, said = self.weights(call), rows[:n]
-        for t in range(1, rounds):
-            mixed = _times(matrix, said[-n:])
-            entering = rows[t * n : (t + 1) * n] or [{}] * n
-            said = said + [_added([(Fraction(1), a), (Fraction(1), b)]) for a, b in zip(mixed, entering, strict=True)]
-        return said
+    def gossip(self, call: Applied, wanted: Wanted) -> Rows:
+        """y_1 = e_1, y_t = W y_(t-1) + e_t, where a value of one round is nothing after it; see the top of the file."""
+        inner = self.shape(call.of)
+        rounds = int(call.arguments[1]) if len(call.arguments) > 1 else inner.rounds
+        weights, scale = _whole(self.weights(call))
+        powers = _powers(weights, wanted, rounds)
+        needed = tuple(sorted({j for each in powers for power in each for j in power}))
+        width, place = len(needed), {j: k for k, j in enumerate(needed)}
+        entering, under = _whole(self.rows(call.of, needed))
+        rows = []
+        for t in range(rounds):
+            for each in powers:
+                parts = [
+                    (factor * scale**s, entering[(t - k) * width + place[j]])
+                    for k, s in ((k, t - k) for k in range(t + 1) if t - k < inner.rounds)
+                    for j, factor in each[k].items()
+                ]
+                rows.append(_combined(parts, under * scale**t))
+            _small(len(rows), sum(map(len, rows[-len(wanted) :])) * (t + 1))
+        return rows
 
     def cohort(self, name: str) -> list[int]:
         """Colluders, at most least - 1, then honest members, the lowest first: `least` in all."""
@@ -130,6 +170,25 @@ class Exactly:
         honest = [i for i in members if first + i not in self.colluders]
         order = inside[: cohort.least - 1] + honest + inside[cohort.least - 1 :]
         return sorted(order[: cohort.least])
+
+
+def _powers(weights: list[dict[int, int]], wanted: Wanted, rounds: int) -> list[Powers]:
+    """For each wanted member i the vectors e_i' W^k, k < rounds, in whole numbers."""
+    steps, most = 0, len(wanted) * rounds
+    found: list[Powers] = []
+    for i in wanted:
+        powers: Powers = [{i: 1}]
+        for _ in range(rounds - 1):
+            following: dict[int, int] = {}
+            for j, factor in powers[-1].items():
+                for k, entry in weights[j].items():
+                    following[k] = following.get(k, 0) + factor * entry
+            steps += sum(len(weights[j]) for j in powers[-1])
+            if steps > MOST_STEPS:
+                raise _too_many(f"{most:,} rows of gossip take more than {MOST_STEPS:,} products, which")
+            powers.append({k: entry for k, entry in following.items() if entry})
+        found.append(powers)
+    return found
 
 
 def _table(flow: Flow, call: Applied) -> Factors:
@@ -163,15 +222,42 @@ def _added(parts: Sequence[tuple[Fraction, Row]]) -> Row:
     return {column: entry for column, entry in total.items() if entry}
 
 
-def _checked(rows: Rows) -> Rows:
-    _small(len(rows), sum(map(len, rows)))
+def _whole(rows: Sequence[Mapping[Key, Fraction]]) -> tuple[list[dict[Key, int]], int]:
+    """Rows in whole numbers, and the one denominator of all."""
+    under = math.lcm(*{entry.denominator for row in rows for entry in row.values()})
+    return [
+        {key: entry.numerator * (under // entry.denominator) for key, entry in row.items() if entry} for row in rows
+    ], under
+
+
+def _combined(parts: list[tuple[int, dict[Column, int]]], under: int) -> Row:
+    """A sum of products of whole numbers, over a denominator."""
+    total: dict[Column, int] = {}
+    for factor, row in parts:
+        for column, entry in row.items():
+            total[column] = total.get(column, 0) + factor * entry
+    return {column: Fraction(entry, under) for column, entry in total.items() if entry}
+
+
+def _checked(made: Iterable[Row]) -> Rows:
+    """The rows, as long as all of them together stay small."""
+    rows: Rows = []
+    entries = 0
+    for row in made:
+        rows.append(row)
+        entries += len(row)
+        _small(len(rows), entries)
     return rows
 
 
 def _small(rows: int, entries: int) -> None:
     if rows > MOST_ROWS or entries > MOST_ENTRIES:
-        raise ConfigurationError(
-            f"{rows:,} rows with {entries:,} entries are too many for exact arithmetic",
-            why=f"it takes up to {MOST_ROWS:,} rows with {MOST_ENTRIES:,} entries",
-            instead="use the view in floats, or fewer members and rounds",
-        )
+        raise _too_many(f"{rows:,} rows with {entries:,} entries, all that is needed for what is seen,")
+
+
+def _too_many(what: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"{what} are too many for exact arithmetic",
+        why=f"it takes up to {MOST_ROWS:,} rows with {MOST_ENTRIES:,} entries",
+        instead="use the view in floats, or fewer members and rounds",
+    )

@@ -118,16 +118,17 @@ def assembled(flow: Flow, frame: Frame, parties: frozenset[str], colluders: froz
     rows: list[tuple[Label, Row]] = []
     for number, message in enumerate(flow.messages):
         if message.name in frame.messages:
-            seen = [watchers.sees(message, i) for i in range(shapes.over(flow, message.by)[1])]
-            if any(seen):
+            seen = tuple(i for i in range(shapes.over(flow, message.by)[1]) if watchers.sees(message, i))
+            if seen:
                 single = not shapes.message_shape(flow, message).over
-                n, said = exactly.message(message.name)
-                known = {c: watchers.knows(exactly.symbols[c[0]], c[1]) for row in said for c in row}
+                said = exactly.said(message.name, seen)
+                columns = {column for row in said for column in row}
+                known = {column for column in columns if watchers.knows(exactly.symbols[column[0]], column[1])}
                 for place, row in enumerate(said):
-                    round_, i = divmod(place, n)
-                    left = {c: f for c, f in row.items() if not known[c]} if seen[i] else {}
+                    round_, i = divmod(place, len(seen))
+                    left = {column: entry for column, entry in row.items() if column not in known}
                     if left:
-                        rows.append(((number, -1 if single else i, round_), left))
+                        rows.append(((number, -1 if single else seen[i], round_), left))
     held = {column for _, row in rows for column in row}
     secrets = _ordered(held, [secret.name for secret in flow.secrets])
     noises = _ordered(held, [noise.name for noise in flow.noises])
