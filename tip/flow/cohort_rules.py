@@ -127,8 +127,8 @@ def sampled_alone(seen: Seen) -> Cohort | None:
     cohort = next((c for c in view.flow.cohorts if c.name in names), None)
     if len(names) != 1 or cohort is None or cohort.rate is None or cohort.least > 1:
         return None
-    noises = {noise.name for noise in view.flow.noises}
-    if any((use.symbol in noises) == bool(use.cohort) for use in found):
+    drawn = {noise.name: noise.of for noise in view.flow.noises}
+    if any((use.symbol in drawn) == bool(use.cohort) or drawn.get(use.symbol) == cohort.of for use in found):
         return None
     others = tuple(message.name for message in view.flow.messages if message.name not in view.messages)
     if any(use.cohort == cohort.name for use in uses_of(view.flow, others)):

@@ -25,6 +25,7 @@ class Outcome:
     whether it rests on pseudorandom masks. `failure`: the probability of data-independent failures, which it relies on
     not to happen. `shuffled`: the epsilon of shuffled reports at the delta that is asked for; it does not compose.
     `mixed`: the worst of outcomes of unlike kinds, so that only its epsilon at that delta holds for all of them.
+    `mixer`: whether another agent's outcome, which is no worse, rests on a shuffler.
     """
 
     node: Node
@@ -36,6 +37,7 @@ class Outcome:
     failure: float = 0.0
     shuffled: float | None = None
     mixed: bool = False
+    mixer: bool = False
 
     def under(self, node: Node) -> Outcome:
         """The same outcome as the conclusion of a further step."""

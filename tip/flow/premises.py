@@ -56,7 +56,7 @@ def premises(flow: Flow, coalition: Coalition, outcome: Outcome, *, silent: int,
         _ONE_SUM: bool(flow.cohorts),
         _COUNTED: any(secret.uses < secret.rounds for secret in flow.secrets),
         _MASKS: outcome.masked,
-        _SHUFFLER: outcome.shuffled is not None,
+        _SHUFFLER: outcome.shuffled is not None or outcome.mixer,
         _failure(outcome): outcome.failure > 0,
         _AES: keyed(flow),
     }

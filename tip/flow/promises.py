@@ -68,32 +68,42 @@ def worst_of(outcomes: Sequence[Outcome], terms: Terms) -> tuple[int, Outcome]:
 
     Outcomes of one kind are compared by its exact figure. Those of unlike kinds are compared by epsilon, and only that
     epsilon, at that delta, is then claimed: a pure loss of 5 says nothing about another agent's Gaussian one of 3.
-    All failures together may happen (law 7).
+    All failures together may happen (law 7), and what any of them rests on, all do.
     """
-    failure = min(1.0, raised(math.fsum(o.failure for o in outcomes)) if any(o.failure for o in outcomes) else 0.0)
     for index, outcome in enumerate(outcomes):
         if outcome.event is None:
             return index, outcome
     some = [index for index, outcome in enumerate(outcomes) if outcome.event != Nothing()]
     if not some:
         return 0, outcomes[0]
+    outcomes = _resting(outcomes, some)
     figures = _comparable([outcomes[index] for index in some])
     if figures is not None:
         index = some[max(range(len(some)), key=lambda place: figures[place])]
-        return index, replace(outcomes[index], failure=failure)
-    loose = {index: replace(outcomes[index], mu_squared=None, mixed=True, failure=failure) for index in some}
+        return index, outcomes[index]
+    loose = {index: replace(outcomes[index], mu_squared=None, mixed=True) for index in some}
     index = max(some, key=lambda place: loss_of(loose[place], terms))
     chosen = outcomes[index]
     if chosen.mu_squared is None and chosen.ratio is None and chosen.rho is not None:
         rhos = [outcomes[place].rho for place in some]
         if all(rho is not None and rho <= chosen.rho for rho in rhos):
-            return index, replace(chosen, failure=failure)
+            return index, chosen
     return index, loose[index]
+
+
+def _resting(outcomes: Sequence[Outcome], some: Sequence[int]) -> list[Outcome]:
+    """The outcomes, each resting on all that one of `some` rests on."""
+    failure = min(1.0, raised(math.fsum(o.failure for o in outcomes)) if any(o.failure for o in outcomes) else 0.0)
+    idealized = any(outcomes[index].idealized for index in some)
+    masked = any(outcomes[index].masked for index in some)
+    mixer = any(outcomes[index].shuffled is not None or outcomes[index].mixer for index in some)
+    return [replace(o, failure=failure, idealized=idealized, masked=masked, mixer=mixer) for o in outcomes]
 
 
 def _comparable(outcomes: Sequence[Outcome]) -> list[Fraction] | None:
     """One exact figure of each, if all are of one kind that has one."""
-    if all(o == outcomes[0] or (o.event, o.shuffled) == (outcomes[0].event, outcomes[0].shuffled) for o in outcomes):
+    first = outcomes[0]
+    if all((o.event, o.shuffled, o.mixed) == (first.event, first.shuffled, first.mixed) for o in outcomes):
         return [o.mu_squared or Fraction(0) for o in outcomes]
     for kind in ([o.mu_squared for o in outcomes], [o.ratio if o.shuffled is None else None for o in outcomes]):
         known = [figure for figure in kind if figure is not None]

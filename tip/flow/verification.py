@@ -18,6 +18,7 @@ from tip.flow.checking import reached as results
 from tip.flow.checking.answers import answer, reports
 from tip.flow.checking.blocks import block, recount, sheets
 from tip.flow.checking.cohorts import stand_in
+from tip.flow.checking.comparing import Claim
 from tip.flow.checking.covers import Case, alike_in, cases, tells_apart
 from tip.flow.checking.others import Others
 from tip.flow.checking.refusal import count, exact, only, refuse, want, word
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Verified", "verify"]
 
-_SLACK: Final = 1 + 1e-6  # of a float that says that another agent is no worse off
 _MATRIX: Final = "the matrix Chernoff bound (Tropp 2012), from which the failure of a random graph is computed"
 _PLD: Final = "privacy loss distributions of dp_accounting, by which a conversion may be made"
 _FLOATS: Final = (
@@ -82,7 +82,7 @@ class _Check:
         want(converted.rule == "conversion", converted.rule, 'stands where a step "conversion" is wanted')
         coalition = only(converted)
         want(coalition.rule == "every coalition", coalition.rule, 'stands where a step "every coalition" is wanted')
-        reached = self._every_coalition(coalition)
+        reached = self._every_coalition(coalition, loosely=word(converted, "from") == "events")
         self._claim(f"{self.derivation.coalition.text} sees what was counted again, and the witnesses hold")
         promised.conversion(converted, reached, guarantee, self.flow)
         promised.ledger(root, guarantee, reached)
@@ -112,7 +112,7 @@ class _Check:
 
     # -- every coalition --------------------------------------------------------------------------
 
-    def _every_coalition(self, node: Node) -> Reached:
+    def _every_coalition(self, node: Node, *, loosely: bool) -> Reached:
         if not node.premises:
             want(self.stated.colluders == self.fixed, node.rule, "its bound needs no colluders beside those named")
             found = pairs.bound(node, self._watch(self.fixed), self.derivation.coalition)
@@ -121,42 +121,38 @@ class _Check:
         agents = only(node)
         want(agents.rule == "every agent", agents.rule, 'stands where a step "every agent" is wanted')
         reached = self._every_agent(agents)
+        reached = results.loose(reached) if loosely else reached
         alone = word(agents, "why") == "this agent"
         looked = 0
         for case in cases(node, self.crowd, self.derivation.coalition, self.fixed, self.stated):
             if alone and self.derivation.agent in case.colluders:
                 continue
-            self._no_worse(case, reached, alone=alone)
+            reached = self._no_worse(case, reached, alone=alone)
             looked += 1
-        self._claim(f"{word(node, 'why')}: {looked} coalitions were looked at, and none learns more")
+        told = "1 coalition was" if looked == 1 else f"{looked:,} coalitions were"
+        self._claim(f"{word(node, 'why')}: {told} looked at, and none learns more")
         return reached
 
-    def _no_worse(self, case: Case, reached: Reached, *, alone: bool) -> None:
-        """No agent of a case loses more than what was reached."""
+    def _no_worse(self, case: Case, reached: Reached, *, alone: bool) -> Reached:
+        """No agent of a case loses more than what was reached; what is reached rests on what theirs rest on."""
         agents = (self.derivation.agent,) if alone else case.agents
         if case.colluders == self.stated.colluders and agents == (self.derivation.agent,):
-            return
+            return reached
         self.trusted.append(_FLOATS)
-        others = Others.of(self._watch(case.colluders), self.derivation.coalition, sampled=self.sampled)
-        delta = self.derivation.guarantee.delta.conversion
+        claim = Claim(reached, self.derivation.guarantee.epsilon or 0.0, self.derivation.guarantee.delta.conversion)
+        watch, coalition = self._watch(case.colluders), self.derivation.coalition
+        others = Others.of(watch, coalition, delta=claim.delta, sampled=self.sampled)
         for agent in agents:
             if case.colluders == self.stated.colluders and agent == self.derivation.agent:
                 continue
             found = others.loss(agent)
-            worse = found is None or not self._within(found, reached, delta)
-            want(
-                not worse,
-                "every agent",
-                f"agent {agent} loses more than agent {self.derivation.agent}, if {len(case.colluders)} agents collude",
-            )
-
-    def _within(self, found: Reached, reached: Reached, delta: float) -> bool:
-        if found.mu_squared is not None and reached.mu_squared is not None:
-            return float(found.mu_squared) <= float(reached.mu_squared) * _SLACK
-        if found.event == reached.event:
-            return True
-        epsilon = self.derivation.guarantee.epsilon or 0.0
-        return promised.epsilon_of(found, delta, self.flow) <= epsilon * _SLACK
+            if found is None or not claim.bounds(found, self.flow):
+                raise refuse(
+                    "every agent",
+                    f"agent {agent} loses more than is claimed, or otherwise, if {len(case.colluders)} agents collude",
+                )
+            reached = results.beside(reached, found)
+        return reached
 
     # -- every agent ------------------------------------------------------------------------------
 
@@ -216,7 +212,8 @@ class _Check:
         parts += [answer(premise, watch, report, coalition) for premise, report in zip(later, answers, strict=True)]
         found = results.composed(parts)
         results.stated(node, found)
-        self._claim(f"{number} blocks about agent {agent} compose")
+        told = "1 block" if number == 1 else f"{number} blocks"
+        self._claim(f"{told} about agent {agent} compose{'s' if number == 1 else ''}")
         return found
 
     # -- not proven -------------------------------------------------------------------------------

@@ -62,23 +62,40 @@ def answer(node: Node, watch: Watch, report: Report, coalition: Coalition) -> Re
     return alone(watch, report)
 
 
+def mixed(watch: Watch, report: Report, coalition: Coalition, delta: float) -> Reached:
+    """The loss of a report that is all that is seen about an agent: of a shuffled batch where one may be credited."""
+    single = alone(watch, report)
+    most = _honest(watch, report, coalition)
+    if most < 2 or not 0 < delta < 1:
+        return single
+    epsilon = shuffling.epsilon_of(delta, ratio=report.ratio, reports=most)
+    return Reached(single.event, shuffled=epsilon, at=delta)
+
+
+def _honest(watch: Watch, report: Report, coalition: Coalition) -> int:
+    """How many honest reports are sure to be in the batch; 0 where no shuffler may be credited (law 6)."""
+    refused = why_not_shuffled(coalition, shuffler=report.shuffled_by, identifying="", releases=uses_of(watch, report))
+    if refused or watch.any_of(report.shuffled_by):
+        return 0
+    group = watch.crowd.flow.secret(report.secret).of
+    colluding = sum(watch.holds(group, i) for i in range(watch.crowd.size[group]))
+    return honest_reports(report.least, colluding)
+
+
 def _mixed(node: Node, watch: Watch, report: Report, coalition: Coalition) -> Reached:
     """A batch of honest reports that are sure to be in it (law 6)."""
     single = answer(only(node), watch, report, coalition)
-    refused = why_not_shuffled(coalition, shuffler=report.shuffled_by, identifying="", releases=uses_of(watch, report))
-    want(not refused and not watch.any_of(report.shuffled_by), node.rule, "shuffling may not be credited", refused)
-    group = watch.crowd.flow.secret(report.secret).of
-    colluding = sum(watch.holds(group, i) for i in range(watch.crowd.size[group]))
-    most = honest_reports(report.least, colluding)
-    mixed = count(node, "reports")
-    want(1 <= mixed <= most, node.rule, f"only {most} honest reports are sure to be in the batch")
+    most = _honest(watch, report, coalition)
+    want(most > 0, node.rule, "shuffling may not be credited to this coalition")
+    batch = count(node, "reports")
+    want(1 <= batch <= most, node.rule, f"only {most} honest reports are sure to be in the batch")
     delta, epsilon = float(exact(node, "delta")), float(exact(node, "epsilon"))
     want(0 < delta < 1, node.rule, "its delta lies outside (0, 1)")
-    least = shuffling.epsilon_of(delta, ratio=report.ratio, reports=mixed)
+    least = shuffling.epsilon_of(delta, ratio=report.ratio, reports=batch)
     want(
         epsilon >= least,
         node.rule,
-        f"epsilon = {epsilon:.9g} is below what {mixed} reports give",
+        f"epsilon = {epsilon:.9g} is below what {batch} reports give",
         f"that is {least:.9g}",
     )
     return Reached(single.event, shuffled=epsilon, at=delta)

@@ -6,10 +6,10 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
 from tip.flow.checking import reached as results
-from tip.flow.checking.cohorts import refuse_changing
+from tip.flow.checking.cohorts import places, refuse_changing
 from tip.flow.checking.reached import Reached
-from tip.flow.checking.refusal import count, exact, only, want, word
-from tip.flow.checking.sheets import Sheet, blocks, cohorts_of, sheet
+from tip.flow.checking.refusal import count, exact, only, refuse, want, word
+from tip.flow.checking.sheets import Sheet, blocks, sheet
 from tip.flow.checking.whole import certified, masks, unmasked
 from tip.flow.checking.witnesses import gaussian
 from tip.flow.model import EVERYBODY, NEIGHBORS, NEXT, NOBODY, Law, Message, Sampling
@@ -35,7 +35,7 @@ def block(node: Node, some: Sheet, agent: int, watch: Watch, coalition: Coalitio
     """What a step proves about one block and one agent, all rounds together."""
     refuse_unruly(some, watch)
     if node.rule == "sampling":
-        cohort, times = sample(some, coalition)
+        cohort, times = sample(some, watch, coalition)
         want(exact(node, "rate") == cohort.rate, node.rule, f"the sample's rate is {cohort.rate}")
         want(count(node, "times") == times, node.rule, f"there are {times} samples")
         return results.sampled(_round(only(node), some, agent), cohort.rate or Fraction(1), times)
@@ -77,27 +77,41 @@ def hidden_inputs(watch: Watch) -> str:
     return ""
 
 
-def sample(some: Sheet, coalition: Coalition) -> tuple[Cohort, int]:
-    """The Poisson sample of a block, if law 5 credits it, and how often it is drawn."""
-    flow, rule = some.flow, "sampling"
-    mine = cohorts_of(flow, some.messages)
-    found = [cohort for cohort in flow.cohorts if cohort.name in mine and cohort.sampling is Sampling.POISSON]
-    want(len(found) == 1 and len(mine) == 1, rule, "the block does not sum over one Poisson sample")
-    refused = why_not_credited(coalition, neighboring_of(flow), poisson=True, fresh=True, releases=1)
-    want(not refused, rule, "sampling may not be credited", refused)
-    others = [name for part in blocks(flow) if not set(part) & set(some.messages) for name in cohorts_of(flow, part)]
-    want(found[0].name not in others, rule, "one sample serves several releases, which share its secret")
-    drawn = {some.flow.noise(column[0]).of for column in some.noises}
-    want(
-        not any("everybody" in fact.to for fact in flow.facts),
-        rule,
-        "a fact that everybody sees may tell who takes part",
-    )
-    want(found[0].of not in drawn, rule, "noise that comes and goes with the sampled agents shows who takes part")
-    want(found[0].least == 1, rule, "a sum that is refused below a minimum shows how many take part")
-    rounds = {flow.secret(column[0]).rounds for column in some.secrets}
-    want(some.times > 1 or 1 in rounds, rule, "its rounds are looked at together")
-    return found[0], max(rounds)
+def sample(some: Sheet, watch: Watch, coalition: Coalition) -> tuple[Cohort, int]:
+    """The Poisson sample of a block, which law 5 credits, and how often it is drawn."""
+    cohort, times, refused = credited(some, watch, coalition)
+    if cohort is None or refused:
+        raise refuse("sampling", refused)
+    return cohort, times
+
+
+def credited(some: Sheet, watch: Watch, coalition: Coalition) -> tuple[Cohort | None, int, str]:
+    """The one Poisson sample of a block, how often it is drawn, and why it may not be credited (law 5)."""
+    flow = some.flow
+    found = [place for name in some.shown for place in places(watch, name)]
+    mine = {cohort for _, cohort, _, _ in found}
+    known = [cohort for cohort in flow.cohorts if cohort.name in mine and cohort.sampling is Sampling.POISSON]
+    if len(known) != 1 or len(mine - {""}) != 1:
+        return None, 0, "the block does not sum over one Poisson sample"
+    cohort = known[0]
+    secrets = {secret.name: secret for secret in flow.secrets}
+    mentioned = {name for name, *_ in found}
+    drawn = {noise.of for noise in flow.noises if noise.name in mentioned}
+    elsewhere = [m.name for m in flow.messages if m.name not in some.messages]
+    rounds = {secrets[column[0]].rounds for column in some.secrets}
+    refusals = {
+        why_not_credited(coalition, neighboring_of(flow), poisson=True, fresh=True, releases=1): True,
+        "an agent that colludes knows of itself whether it takes part": bool(watch.agents),
+        "a secret of the block is seen outside the sample": any(n in secrets and not c for n, c, _, _ in found),
+        "one sample serves several releases, which share its secret": any(
+            place[1] == cohort.name for name in elsewhere for place in places(watch, name)
+        ),
+        "a fact that everybody sees may tell who takes part": any(EVERYBODY in fact.to for fact in flow.facts),
+        "noise that comes and goes with the sampled agents shows who takes part": cohort.of in drawn,
+        "a sum that is refused below a minimum shows how many take part": cohort.least != 1,
+        "its rounds are looked at together": some.times == 1 and 1 not in rounds,
+    }
+    return cohort, max(rounds), next((why for why, holds in refusals.items() if why and holds), "")
 
 
 def neighboring_of(flow: Flow) -> Neighboring:

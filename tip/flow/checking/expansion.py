@@ -50,6 +50,7 @@ class Expansion:
         self.symbols = {symbol.name: symbol for symbol in both}
         self._messages = {message.name: message for message in flow.messages}
         self._known: dict[str, Value] = {}
+        self._rounds: dict[str, int] = {}
         self._entries = 0
 
     def message(self, name: str) -> Value:
@@ -59,8 +60,28 @@ class Expansion:
         return self._known[name]
 
     def rounds(self, formula: Expression) -> int:
-        """How many rounds a formula has."""
-        return self._value(formula).rounds
+        """How many rounds a formula has, without its rows."""
+        match formula:
+            case Symbol(name) if name in self.symbols:
+                return 1 if self.one_round else self.symbols[name].rounds
+            case Symbol(name):
+                if name not in self._rounds:
+                    self._rounds[name] = self.rounds(self._messages[name].says)
+                return self._rounds[name]
+            case Scaled(_, of):
+                return self.rounds(of)
+            case Added(parts):
+                return max(self.rounds(part) for part in parts)
+            case Applied(of=of):
+                return self._rounds_after(formula, self.rounds(of))
+
+    def _rounds_after(self, call: Applied, rounds: int) -> int:
+        """How many rounds a function makes of some."""
+        if call.function == "gossip" and len(call.arguments) > 1:
+            return int(call.arguments[1])
+        if call.function == "apply":
+            return len(self.flow.table(str(call.arguments[0])).rows)
+        return {"last": 1, "tree": 2 * rounds - 1}.get(call.function, rounds)
 
     def holders(self, name: str) -> tuple[str, int]:
         """What a group, a graph or a party has rows for, and how many."""

@@ -8,15 +8,16 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
 from tip.flow.checking import reached as results
-from tip.flow.checking.answers import alone, reports
-from tip.flow.checking.blocks import refuse_unruly, sample, sheets
+from tip.flow.checking.answers import alone, mixed, reports
+from tip.flow.checking.blocks import credited, neighboring_of, refuse_unruly, sheets
 from tip.flow.checking.cohorts import stand_in
 from tip.flow.checking.reached import Reached
 from tip.flow.checking.refusal import refuse, too_large
 from tip.flow.checking.shifts import Moved, charged, moved_laplace
 from tip.flow.checking.surveys import Survey, survey
-from tip.flow.checking.whole import Unmasked, unmasked, whole_secrets
+from tip.flow.checking.whole import Unmasked, causal, unmasked, whole_secrets
 from tip.flow.model import Law
+from tip.privacy.accountant import missing_rule
 from tip.privacy.events import LEAST_SHARE_VARIANCE
 from tip.privacy.integer import rho_of
 
@@ -35,18 +36,19 @@ class Others:
 
     watch: Watch
     coalition: Coalition
+    delta: float  # of the conversion, at which shuffled reports are looked at
     sampled: bool  # whether the proof credits sampling
     blocks: list[Sheet]
     _surveys: dict[int, Survey] = field(default_factory=dict)
     _left: dict[int, Unmasked] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, watch: Watch, coalition: Coalition, *, sampled: bool) -> Others:
+    def of(cls, watch: Watch, coalition: Coalition, *, delta: float, sampled: bool) -> Others:
         """The blocks that the coalition sees."""
         found = sheets(watch)
         for some in found:
             refuse_unruly(some, watch)
-        return cls(watch, coalition, sampled, found)
+        return cls(watch, coalition, delta, sampled, found)
 
     def loss(self, agent: int) -> Reached | None:
         """All that is seen about an agent; None for a leak."""
@@ -58,13 +60,20 @@ class Others:
             one = self._one(place, some, who)
             if one is None:
                 return None
-            if self.sampled:
-                cohort, times = sample(some, self.coalition)
-                parts.append(results.sampled(one, cohort.rate or Fraction(1), times))
-            else:
-                parts.append(results.repeated(one, some.times))
-        parts += [alone(self.watch, report) for report in reports(self.watch, agent)]
-        return results.composed(parts)
+            parts.append(self._rounds(some, one))
+        answers = reports(self.watch, agent)
+        if len(answers) == 1 and not parts:
+            return mixed(self.watch, answers[0], self.coalition, self.delta)
+        return results.composed([*parts, *(alone(self.watch, report) for report in answers)])
+
+    def _rounds(self, some: Sheet, one: Reached) -> Reached:
+        """All rounds of a block, on samples where the proof credits them and law 5 does."""
+        cohort, times, refused = credited(some, self.watch, self.coalition)
+        if self.sampled and cohort is not None and not refused:
+            found = results.sampled(one, cohort.rate or Fraction(1), times)
+            if not missing_rule(found.event, neighboring_of(some.flow)):
+                return found
+        return results.repeated(one, some.times)
 
     def _one(self, place: int, some: Sheet, agent: int) -> Reached | None:
         """One round of one block."""
@@ -87,7 +96,10 @@ def own_event(left: Unmasked, agent: int) -> Event:
     held = {row: entries for row, entries in held.items() if entries}
     bundles = _bundles(left)
     laws = {bundle.law for bundle in bundles}
-    tries = [_alone(held, bundles), _solved(held, bundles)]
+    tries = [
+        moves if moves is not None and causal(left.sheet, left, moves) else None
+        for moves in (_alone(held, bundles), _solved(held, bundles))
+    ]
     found = [charged(moves, reaches, dimension) for moves in tries if moves is not None and _discrete(moves)]
     if found:
         whole_secrets("every agent", left.sheet)

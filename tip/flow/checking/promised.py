@@ -119,7 +119,7 @@ def demanded(derivation: Derivation, reached: Reached, *, known: bool, drawn: bo
         "own-minimum": bool(flow.cohorts), "one-sum": bool(flow.cohorts),
         "own-count": any(secret.uses < secret.rounds for secret in flow.secrets),
         "masks-pseudorandom": reached.masked,
-        "shuffler-honest": reached.shuffled is not None,
+        "shuffler-honest": reached.shuffled is not None or reached.mixer,
         "spectral-certificate": reached.failure > 0,
         "aes-256": keyed(flow),
     }  # fmt: skip

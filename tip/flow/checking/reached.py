@@ -22,6 +22,8 @@ class Reached:
     """A privacy event; `mu_squared` exactly where all noise is Gaussian of real numbers.
 
     `shuffled`: the epsilon of a shuffled report, at the delta `at`; `failure`: a probability that belongs to delta.
+    `mixed`: that others are of another kind, so that nothing but epsilon at one delta is claimed. `mixer`: whether
+    somebody's loss rests on a shuffler.
     """
 
     event: Event
@@ -31,16 +33,18 @@ class Reached:
     failure: float = 0.0
     shuffled: float | None = None
     at: float = 0.0
+    mixed: bool = False
+    mixer: bool = False
 
     @property
     def rho(self) -> Fraction | None:
         """zCDP, where there is a rule."""
-        return rho_of(self.event)
+        return None if self.mixed else rho_of(self.event)
 
     @property
     def ratio(self) -> Fraction | None:
         """The factor of a pure loss."""
-        return ratio_of(self.event)
+        return None if self.mixed else ratio_of(self.event)
 
     @property
     def figures(self) -> dict[str, Fraction]:
@@ -55,6 +59,23 @@ class Reached:
 def gaussian(mu_squared: Fraction) -> Reached:
     """Gaussian noise of real numbers."""
     return Reached(_gaussian(mu_squared), mu_squared, idealized=True)
+
+
+def loose(one: Reached) -> Reached:
+    """The same where nothing but epsilon at one delta is claimed."""
+    return replace(one, mu_squared=None, mixed=True)
+
+
+def beside(one: Reached, other: Reached) -> Reached:
+    """What is reached, resting also on what another agent's or coalition's loss rests on."""
+    if other.event == Nothing():
+        return one
+    return replace(
+        one,
+        idealized=one.idealized or other.idealized,
+        masked=one.masked or other.masked,
+        mixer=one.mixer or other.shuffled is not None,
+    )
 
 
 def repeated(one: Reached, times: int) -> Reached:

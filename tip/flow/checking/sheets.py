@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from tip.flow.checking.expansion import Column, Expansion, Number, Row
 from tip.flow.checking.refusal import refuse
-from tip.flow.expressions import calls, names
+from tip.flow.expressions import names
 from tip.flow.model import Law
 
 if TYPE_CHECKING:
@@ -190,13 +190,3 @@ def _numbered(
     first = watch.crowd.first
     owners = [first[flow.secret(c[0]).of] + c[1] for c in secrets]
     return Sheet(flow, *named, times, ring, a, b, secrets, noises, owners)
-
-
-def cohorts_of(flow: Flow, block: tuple[str, ...]) -> set[str]:
-    """The cohorts that a block's messages sum over, through all that they speak of."""
-    spoken = {message.name: message for message in flow.messages}
-    behind = list(block)
-    for name in behind:
-        behind += [other for other in names(spoken[name].says) if other in spoken and other not in behind]
-    named = {str(a) for name in behind for call in calls(spoken[name].says) for a in call.arguments}
-    return {cohort.name for cohort in flow.cohorts if cohort.name in named}

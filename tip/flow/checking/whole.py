@@ -12,12 +12,16 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
+
 from tip.flow.checking.refusal import count, refuse, too_large, want
 from tip.flow.checking.shifts import Moved, charged, moved_laplace
 from tip.flow.checking.witnesses import vector
 from tip.flow.model import Law
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from tip.flow.checking.expansion import Number
     from tip.flow.checking.sheets import Sheet
     from tip.flow.derivation import Node
@@ -27,6 +31,7 @@ Line = dict[int, int]
 
 _GENERAL: Final = 400  # rows of masks that are eliminated
 _LISTED: Final = 64
+_FLOATS: Final = 2**53  # below which a float is the whole number that was meant
 _WHOLE: Final = {Law.DISCRETE_GAUSSIAN, Law.UNIFORM}
 _LAPLACE: Final = {Law.LAPLACE, Law.DISCRETE_LAPLACE}
 
@@ -193,6 +198,7 @@ def certified(node: Node, left: Unmasked, agent: int) -> Event:
         all(c in reaches for shift in shifts for c in shift.moves), rule, "moves noise for what the agent does not hold"
     )
     _balanced(rule, left, shifts, reaches)
+    want(causal(sheet, left, shifts), rule, "moves noise before the inputs are known that it is moved by")
     laws = {sheet.noise(column).law for column in used}
     if rule == "additive laplace":
         want(laws <= _LAPLACE, rule, "moves noise that is not Laplace noise")
@@ -202,6 +208,36 @@ def certified(node: Node, left: Unmasked, agent: int) -> Event:
     want(laws <= {Law.DISCRETE_GAUSSIAN}, rule, "moves noise that is no discrete Gaussian")
     whole_secrets(rule, sheet)
     return charged(shifts, reaches, left.dimension(agent))
+
+
+def causal(sheet: Sheet, left: Unmasked, shifts: list[Moved]) -> bool:
+    """Whether each noise is moved by what is known when it is first used, where inputs are chosen from the past.
+
+    A row is sent when all that is in it is known. So each row that holds the noise must hold, of every secret that
+    moves it, the same round or a later one.
+    """
+    columns = {column for shift in shifts for column in shift.moves}
+    if len(columns) < 2 or not any(sheet.secret(column).adaptive for column in columns):
+        return True
+    for shift in shifts:
+        latest = _latest(sheet, shift.moves)
+        noises = set(shift.columns)
+        for a, b in zip(left.A, left.B, strict=True):
+            if noises.isdisjoint(b):
+                continue
+            told = _latest(sheet, (column for column in a if column in columns))
+            if any(told.get(name, -1) < turn for name, turn in latest.items()):
+                return False
+    return True
+
+
+def _latest(sheet: Sheet, columns: Iterable[int]) -> dict[str, int]:
+    """The last round of each secret among these columns."""
+    found: dict[str, int] = {}
+    for column in columns:
+        name, _, turn = sheet.secrets[column]
+        found[name] = max(turn, found.get(name, -1))
+    return found
 
 
 def whole_secrets(rule: str, sheet: Sheet) -> None:
@@ -233,7 +269,11 @@ def _shift(node: Node, left: Unmasked, number: int) -> Moved:
 
 def _whole_vector(node: Node, name: str) -> list[int]:
     found = node.vectors.get(name)
-    if not isinstance(found, tuple) or any(entry.denominator != 1 for entry in found):
+    if isinstance(found, np.ndarray):
+        whole = bool(np.all(np.isfinite(found)) and np.all(found == np.rint(found)) and np.all(abs(found) < _FLOATS))
+        want(whole, node.rule, f"has no vector {name!r} of whole numbers")
+        return [int(entry) for entry in found.tolist()]
+    if found is None or any(entry.denominator != 1 for entry in found):
         raise refuse(node.rule, f"has no vector {name!r} of whole numbers")
     return [int(entry) for entry in found]
 
