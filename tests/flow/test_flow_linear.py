@@ -10,18 +10,20 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, eye_array, hstack
 
 from tip.errors import ConfigurationError
 from tip.flow import linear
 from tip.flow.certificates import lower_bound, matrix, repaired, residual_bound, sum_up, upper_bound
 from tip.flow.definiteness import least_eigenvalue
 from tip.flow.exact import exact_loss
-from tip.flow.linear import loss, losses
+from tip.flow.linear import loss, losses, solver
 from tip.randomness import Entropy
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
 
 F = Fraction
 Table = list[list[Fraction]]
@@ -281,3 +283,50 @@ def test_no_eigenvalue_lies_below_a_proven_bound(table: list[list[int]], target:
     assert (proven > 0) == (least > target)
     assert proven <= target
     assert least_eigenvalue(square, target, target) == 0
+
+
+# -- one view, many changes ----------------------------------------------------------------------
+
+
+def wide_noise(rows: int, *, own: bool, seed: int = 5) -> tuple[csr_array, Floats]:
+    draws = Entropy.seeded(seed).generator("noise")
+    shared = csr_array((draws.uniform(size=(rows, rows)) < 0.2).astype(np.float64))
+    parts = [shared, eye_array(rows)] if own else [eye_array(rows) * 2 + shared]
+    together = csr_array(hstack(parts))
+    return together, draws.uniform(1, 2, together.shape[1])
+
+
+@pytest.mark.parametrize(("rows", "own"), [(20, True), (20, False), (150, True)])
+def test_together_as_one_by_one(rows: int, own: bool) -> None:  # noqa: FBT001 - a table
+    B, variances = wide_noise(rows, own=own)  # noqa: N806 - the name of the mathematics
+    changes = csr_array(np.eye(rows)[:, :40])
+    full = B.toarray()
+    exact = np.linalg.inv((full * variances) @ full.T).diagonal()
+    ready = solver(B, variances)
+    for index, found in enumerate(ready.losses(changes)):
+        alone = loss(B, changes[:, [index]].toarray()[:, 0], variances)
+        assert found.upper is not None
+        assert alone.upper is not None
+        assert exact[index] * (1 - 1e-9) <= float(found.upper) <= exact[index] * (1 + 1e-6)
+        assert float(found.lower) <= exact[index] * (1 + 1e-9)
+        assert float(found.upper) == pytest.approx(float(alone.upper), rel=1e-6)
+
+
+def test_no_change_loses_nothing_and_bare_rows_leak() -> None:
+    B, variances = wide_noise(20, own=True)  # noqa: N806
+    assert solver(B, variances).loss(np.zeros(20)).upper == 0
+    B = csr_array(np.array([[1.0, 0.0], [0.0, 0.0]]))  # noqa: N806
+    ready = solver(B, np.ones(2))
+    assert ready.loss(np.array([0.0, 1.0])).upper is None
+    assert float(ready.loss(np.array([1.0, 0.0])).upper or 0) == pytest.approx(1, abs=1e-12)
+
+
+def test_a_bare_leak_is_told_even_where_others_are_not_proven() -> None:
+    B = csr_array(np.array([[1.0, 1 / 3], [2.0, 2 / 3], [0.0, 0.0]]))  # noqa: N806 - two rows of one noise
+    ready = solver(B, np.ones(2))
+    leak, nothing = ready.losses(csr_array(np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 0.0]])))
+    assert leak.upper is None
+    assert not (B.T @ np.asarray(leak.test)).any()
+    assert nothing.upper == 0
+    with pytest.raises(ConfigurationError, match="may be infinite"):
+        ready.loss(np.array([1.0, 0.0, 0.0]))

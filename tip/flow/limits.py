@@ -22,11 +22,10 @@ from tip.flow.allocation import Constraint
 from tip.flow.blocks import blocks
 from tip.flow.coherence import coalition_names
 from tip.flow.collusion import covers
-from tip.flow.expressions import calls, names
 from tip.flow.graph_limits import graph_limit
 from tip.flow.model import Law
 from tip.flow.seeing import Insiders, members_of
-from tip.flow.shapes import over
+from tip.flow.seen import needed
 from tip.flow.view import change, view
 from tip.privacy.coalitions import Coalition
 from tip.privacy.gaussian import mu_of
@@ -85,7 +84,7 @@ def _constraint(
     """The matrices of one case."""
     views = []
     for block in blocks(flow):
-        kept = _heard(flow, block, parties, case)
+        kept = needed(flow, block, Insiders(flow, parties, case.colluders))
         views.append(view(flow, kept, parties=parties, colluders=case.colluders))
     views = [some for some in views if some.A.shape[0]]
     for some in views:
@@ -101,22 +100,6 @@ def _constraint(
     stacked = sparse.block_diag([some.B for some in views], format="csr") if views else (0, 0)
     changes = np.stack(columns, axis=1) if columns else np.zeros((height, 0))
     return sparse.csr_array(stacked), changes, of_noise[symbols], np.nan_to_num(known, nan=0.0)
-
-
-def _heard(flow: Flow, block: tuple[str, ...], parties: frozenset[str], case: Case) -> tuple[str, ...]:
-    """The messages of a block without those that are made of others which the coalition sees in full."""
-    insiders = Insiders(flow, parties, case.colluders)
-    by_name = {message.name: message for message in flow.messages}
-    full: set[str] = set()
-    kept = []
-    for name in block:
-        message = by_name[name]
-        cohorts = any(call.arguments for call in calls(message.says) if call.function in {"sum", "mean"})
-        if not (set(names(message.says)) <= full and not cohorts):
-            kept.append(name)
-        if len(insiders.seen(message)) == over(flow, message.by)[1]:
-            full.add(name)
-    return tuple(kept)
 
 
 def _refuse(some: View) -> None:

@@ -1,6 +1,8 @@
-"""The loss of one change in a float view: which way of computing fits.
+"""The losses of changes in a float view: which way of computing fits, and what many changes share.
 
-`loss` decides first whether the change can leak, then finds both witnesses:
+A `Solver` answers first whether a change moves a row without any noise: then it leaks. For the rows with noise it
+decides how both witnesses are found; what depends on the view alone (S, its factor, a bound of its eigenvalues) is
+done once:
 
 1. Every row owns a column of noise (`certificates`, 4): no leak. Up to 2,000 rows S = B V B' is solved densely; above,
    by conjugate gradients (`iterative`). The witnesses are certified with their rounding errors.
@@ -16,13 +18,14 @@ for all matrices within 4u of the given ones, as in `certificates`.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve, eigvalsh
+from scipy.sparse import csr_array
 
 from tip.errors import ConfigurationError
 from tip.flow import iterative
@@ -32,84 +35,105 @@ from tip.flow.exact import exact_loss
 from tip.privacy.rounding import sqrt_up
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
-    from scipy.sparse import csr_array
 
     from tip.flow.derivation import Vector
 
     Floats = NDArray[np.float64]
+    Way = Callable[[Floats], Iterator[Loss]]  # from changes, the columns of a matrix, to their losses
 
-__all__ = ["Loss", "loss", "losses"]
+__all__ = ["Loss", "Solver", "loss", "losses", "solver"]
 
 DENSE: Final = 2000  # rows
 EXACT: Final = 200  # rows
 _EXACT_ENTRY: Final = 2.0**53
+_TOGETHER: Final = 32  # changes that are solved at once
 
 
-def loss(
-    B: csr_array,  # noqa: N803 - the name of the mathematics
-    a: Floats,
-    variances: Floats,
-    *,
-    tolerance: float = 1e-9,
-) -> Loss:
-    """mu^2 of the change a, certified on both sides; see the top of the file.
+@dataclass(frozen=True, slots=True, eq=False)
+class Solver:
+    """A view's noise made ready for the losses of many changes."""
 
-    `tolerance` is the relative gap at which the iterative solver stops. Raises `ConfigurationError` where nothing is
-    proven.
-    """
-    return losses(B, np.ascontiguousarray(a, np.float64)[:, None], variances, tolerance=tolerance)[0]
+    rows: int
+    heard: NDArray[np.intp]  # the rows that have any noise
+    noise: Matrix  # of those rows
+    tolerance: float
+    _way: list[Way] = field(default_factory=list, repr=False)  # made when it is first needed
+
+    def losses(self, changes: csr_array) -> Iterator[Loss]:
+        """The loss of each column of `changes` `(rows, k)`, in order; `ConfigurationError` where none is proven."""
+        if changes.shape[0] != self.rows or not np.isfinite(changes.data).all():
+            raise ConfigurationError(f"a change needs one finite number for each of the {self.rows} rows")
+        for first in range(0, changes.shape[1], _TOGETHER):
+            yield from self._block(changes[:, first : first + _TOGETHER].toarray())
+
+    def loss(self, change: Floats) -> Loss:
+        """The loss of one change `(rows,)`."""
+        return next(self.losses(csr_array(np.asarray(change, np.float64)[:, None])))
+
+    def _block(self, changes: Floats) -> list[Loss]:
+        """Rows without noise are answered first: a change that moves one leaks, and others do not need it."""
+        bare = changes.copy()
+        bare[self.heard] = 0
+        found: dict[int, Loss] = {}
+        for index in np.flatnonzero(bare.any(axis=0)).tolist():
+            found[index] = self._leak(int(np.argmax(bare[:, index] != 0)))
+        for index in np.flatnonzero(~changes.any(axis=0)).tolist():
+            nothing = np.zeros(len(self.noise.variances))
+            found[index] = Loss(Fraction(0), Fraction(0), nothing, np.zeros(self.rows), exact=True)
+        rest = [index for index in range(changes.shape[1]) if index not in found]
+        for index, one in zip(rest, self._certified(changes[self.heard][:, rest]) if rest else (), strict=True):
+            whole = len(self.heard) == self.rows
+            found[index] = one if whole else replace(one, test=_spread(one.test, self.heard, self.rows))
+        return [found[index] for index in range(changes.shape[1])]
+
+    def _leak(self, row: int) -> Loss:
+        test = np.zeros(self.rows)
+        test[row] = 1.0
+        return Loss(None, Fraction(0), (), test, exact=True)
+
+    def _certified(self, changes: Floats) -> Iterator[Loss]:
+        """The losses of changes != 0 of the rows with noise."""
+        noise = self.noise
+        if not noise.owned and noise.B.shape[0] <= EXACT:
+            for column in changes.T:
+                whole = _whole(noise, column)
+                yield _by_rationals(noise, column) if whole else next(self._in_floats(column[:, None]))
+        else:
+            yield from self._in_floats(changes)
+
+    def _in_floats(self, changes: Floats) -> Iterator[Loss]:
+        if not self._way:
+            self._way.append(_way(self.noise, self.tolerance))
+        return self._way[0](changes)
 
 
-def losses(
-    B: csr_array,  # noqa: N803
-    changes: Floats,
-    variances: Floats,
-    *,
-    tolerance: float = 1e-9,
-) -> tuple[Loss, ...]:
-    """The same for several changes, the columns of `changes`: what depends on the view alone is done once.
-
-    Rows without any noise are answered first: a change that moves one leaks, and others do not need it.
-    """
+def solver(B: csr_array, variances: Floats, *, tolerance: float = 1e-7) -> Solver:  # noqa: N803 - the name of the mathematics
+    """A view made ready for many changes; `tolerance` is the relative gap at which the iterative way stops."""
     noise = matrix(B, variances)
-    rows, count = noise.B.shape[0], changes.shape[1]
-    if changes.shape[0] != rows or not np.isfinite(changes).all():
-        raise ConfigurationError(f"a change needs one finite number for each of the {rows} rows")
+    rows = noise.B.shape[0]
     heard = np.flatnonzero(np.diff(noise.B.indptr) > 0)
-    found: dict[int, Loss] = {}
-    for index in range(count):
-        bare = changes[:, index].copy()
-        bare[heard] = 0
-        if bare.any():
-            test = np.zeros(rows)
-            test[np.flatnonzero(bare)[0]] = 1.0
-            found[index] = Loss(None, Fraction(0), (), test, exact=True)
-        elif not changes[:, index].any():
-            found[index] = Loss(Fraction(0), Fraction(0), np.zeros(len(variances)), np.zeros(rows), exact=True)
-    open_ = [index for index in range(count) if index not in found]
-    if open_ and len(heard) < rows:
-        rest = _together(matrix(noise.B[heard], variances), changes[heard][:, open_], tolerance)
-        rest = tuple(replace(one, test=_spread(one.test, heard, rows)) for one in rest)
-    elif open_:
-        rest = _together(noise, changes[:, open_], tolerance)
-    else:
-        rest = ()
-    found.update(zip(open_, rest, strict=True))
-    return tuple(found[index] for index in range(count))
+    return Solver(rows, heard, noise if len(heard) == rows else matrix(noise.B[heard], variances), tolerance)
 
 
-def _together(noise: Matrix, changes: Floats, tolerance: float) -> tuple[Loss, ...]:
-    """The losses of changes != 0 where every row has some noise."""
-    rows, count = changes.shape
-    columns = [np.ascontiguousarray(changes[:, index]) for index in range(count)]
+def loss(B: csr_array, a: Floats, variances: Floats, *, tolerance: float = 1e-9) -> Loss:  # noqa: N803
+    """mu^2 of the change a, certified on both sides; see the top of the file."""
+    return losses(B, np.asarray(a, np.float64)[:, None], variances, tolerance=tolerance)[0]
+
+
+def losses(B: csr_array, changes: Floats, variances: Floats, *, tolerance: float = 1e-9) -> tuple[Loss, ...]:  # noqa: N803
+    """The same for several changes, the columns of `changes`."""
+    return tuple(solver(B, variances, tolerance=tolerance).losses(csr_array(changes)))
+
+
+def _way(noise: Matrix, tolerance: float) -> Way:
+    """How changes of rows that all have some noise are answered in floats."""
+    rows = noise.B.shape[0]
     if noise.owned and rows > DENSE:
         ready = iterative.prepared(noise)
-        return tuple(iterative.loss(ready, column, tolerance=tolerance) for column in columns)
-    if not noise.owned and rows <= EXACT and _whole(noise, changes):
-        return tuple(_by_rationals(noise, column) for column in columns)
+        return lambda changes: (iterative.loss(ready, column, tolerance=tolerance) for column in changes.T)
     if rows > DENSE:
         raise ConfigurationError(
             f"the loss in a view of {rows} rows, some without noise of their own, is not proven",
@@ -118,7 +142,10 @@ def _together(noise: Matrix, changes: Floats, tolerance: float) -> tuple[Loss, .
     system = iterative.covariance(noise).toarray()
     floor = None if noise.owned else _least_eigenvalue(noise, system)
     solve = _solver(noise, system)
-    return tuple(_dense(noise, column, solve(column), floor) for column in columns)
+    return lambda changes: (
+        _dense(noise, np.ascontiguousarray(a), np.ascontiguousarray(test), floor)
+        for a, test in zip(changes.T, solve(changes).T, strict=True)
+    )
 
 
 def _dense(noise: Matrix, a: Floats, test: Floats, floor: float | None) -> Loss:
@@ -143,9 +170,9 @@ def _spread(test: Vector, heard: NDArray[np.intp], rows: int) -> Vector:
 
 
 def _solver(noise: Matrix, system: Floats) -> Callable[[Floats], Floats]:
-    """A function that finds u with S u near a, refined once; by least squares where Cholesky's method fails."""
-    scale = np.sqrt(system.diagonal())
-    even = system / scale[:, None] / scale
+    """A function that finds u with S u near each column, refined once; least squares where Cholesky's method fails."""
+    scale = np.sqrt(system.diagonal())[:, None]
+    even = system / scale / scale.T
     try:
         factor = cho_factor(even, lower=True)
     except LinAlgError:
@@ -153,7 +180,7 @@ def _solver(noise: Matrix, system: Floats) -> Callable[[Floats], Floats]:
 
     def solve(a: Floats) -> Floats:
         first: Floats = cho_solve(factor, a / scale) / scale
-        rest: Floats = a - noise.B @ (noise.variances * (noise.transposed @ first))
+        rest: Floats = a - noise.B @ (noise.variances[:, None] * (noise.transposed @ first))
         return np.asarray(first + cho_solve(factor, rest / scale) / scale, np.float64)
 
     return solve

@@ -17,11 +17,11 @@ from scipy import sparse
 from tip.errors import ConfigurationError
 from tip.flow.derivation import Node, Scalar
 from tip.flow.expressions import names as spoken
+from tip.flow.linear import Solver, solver
 from tip.flow.model import Law
 from tip.flow.precision import roundings
 from tip.flow.seeing import Insiders
 from tip.flow.shapes import message_shape
-from tip.flow.solving import Solver, solver
 from tip.flow.view import Change, View, agents, change, exact_view, view
 
 if TYPE_CHECKING:
