@@ -36,7 +36,7 @@ def gaussian_loss(seen: Seen, agent: int, premise: Node) -> Outcome:
     """What the block shows about one agent; a leak, or a view too large to certify, is not proven."""
     change = seen.change(agent)
     if not len(change.columns):
-        return gaussian(_node(agent, Fraction(0), Fraction(0), 0, 0, premise, {}), Fraction(0))
+        return gaussian(_node(agent, (Fraction(0), Fraction(0)), (0, 0), premise, {}), Fraction(0))
     try:
         losses = _losses(seen, change)
     except ConfigurationError as error:
@@ -49,8 +49,9 @@ def gaussian_loss(seen: Seen, agent: int, premise: Node) -> Outcome:
     d = _scaled(change, signs)
     alone = len(losses) == 1  # then the test against one unit is the test against d
     lower, test = (d[0] ** 2 * losses[0].lower, losses[0].test) if alone else _lower(seen, change, d)
+    lower = lower if seen.small else lower * (1 - Fraction(1, 1 << 50))  # variances were rounded
     vectors: dict[str, Vector] = {"w": _joined([found.certificate for found in losses]), "z": test, "d": d}
-    node = _node(agent, upper, min(lower, upper), len(losses), uses, premise, vectors)
+    node = _node(agent, (min(lower, upper), upper), (len(losses), uses), premise, vectors)
     return gaussian(node, upper)
 
 
@@ -73,15 +74,20 @@ def leak(seen: Seen, agent: int, change: Change, column: int, test: Vector, prem
     return Outcome(node, None, f"noise: {what} can be read without error")
 
 
-def _node(  # noqa: PLR0913 - the parts of a step
-    agent: int, upper: Fraction, lower: Fraction, columns: int, uses: int, premise: Node, vectors: dict[str, Vector]
-) -> Node:  # fmt: skip
+def _node(
+    agent: int,
+    bounds: tuple[Fraction, Fraction],
+    counts: tuple[int, int],
+    premise: Node,
+    vectors: dict[str, Vector],
+) -> Node:
+    """The step: mu^2 from below and above, the columns and how many can change together."""
+    (lower, upper), (columns, uses) = bounds, counts
     gap = float((upper - lower) / upper) if upper else 0.0
     told = f", and no test is better than a relative {gap:.1e} below it" if gap > _WIDE else ""
+    says = f"mu^2 is at most {at_most(up(upper))} for agent {agent}{told}"
     numbers: dict[str, Scalar] = {"mu_squared": upper, "lower": lower, "columns": columns, "uses": uses, "agent": agent}
-    return Node(
-        "linear-gaussian", f"mu^2 is at most {at_most(up(upper))} for agent {agent}{told}", numbers, (premise,), _SOURCE, vectors
-    )  # fmt: skip
+    return Node("linear-gaussian", says, numbers, (premise,), _SOURCE, vectors)
 
 
 def _losses(seen: Seen, change: Change) -> list[Loss]:
@@ -168,9 +174,13 @@ def _lower(seen: Seen, change: Change, d: tuple[Fraction, ...]) -> tuple[Fractio
         ]
         found = exact_loss(seen.exact.B, combined, seen.exact_variances)
     else:
-        moved = change.A @ np.array([down(f) if f > 0 else up(f) for f in d])
-        found = seen.solver.loss(moved)
-        return found.lower * (1 - Fraction(1, 1 << 30)), found.test
+        unit = Fraction(2) ** max(f.numerator.bit_length() - f.denominator.bit_length() for f in d)
+        moved = change.A @ np.array([down(f / unit) if f > 0 else up(f / unit) for f in d])
+        try:
+            found = seen.solver.loss(moved)
+        except ConfigurationError:  # what is left of d cancels
+            return Fraction(0), np.zeros(change.A.shape[0])
+        return unit**2 * found.lower * (1 - Fraction(1, 1 << 30)), found.test
     return found.lower, found.test
 
 

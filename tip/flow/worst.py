@@ -97,9 +97,9 @@ def worst_agent(
     """The worst agent and what the coalition learns about it, with the step that says why it stands for all."""
     sees = Sees.of(terms, parties, colluders)
     honest = sees.honest()
+    if not len(honest if protected is None else protected):
+        return -1, unproven("not proven", "an agent with a secret outside the coalition")
     if protected is not None:
-        if not protected:
-            return -1, unproven("not proven", "an agent with a secret outside the coalition")
         alone = protected == (terms.agent,)
         why = "this agent" if alone else "alike"
         says = (
@@ -108,8 +108,6 @@ def worst_agent(
             else "no message tells the members of a group apart, so one of each group stands for all"
         )
         return _worst_of(sees, protected, why, says)
-    if not len(honest):
-        return -1, unproven("not proven", "an agent with a secret outside the coalition")
     plain = not terms.flow.reports and not sees.refused
     worst = one_column_each(sees.blocks) if plain else None
     if worst is not None:
