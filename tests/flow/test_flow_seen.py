@@ -77,3 +77,49 @@ def test_roundings_are_counted() -> None:
     flow = made.build()
     assert [roundings(flow, (name,)) for name in "ab"] == [1, 3]
     assert roundings(flow, ("c",)) == roundings(flow, ("d",)) == MANY
+
+
+def test_what_cancels_exactly_takes_no_column_from_another() -> None:
+    """In floats 0.1 + 0.2 - 0.3 is not 0: the column of x must not be given the coefficients of s."""
+    made = FlowBuilder("cancels", about="one part cancels").agents(a=1, b=1).party("hub")
+    made = made.secret("x", of="a", range=(0, "1e-6"), neighboring="replace-one", adaptive=False)
+    made = made.secret("s", of="b", range=(0, 1), neighboring="replace-one", adaptive=False)
+    made = made.noise("n", of="hub", law="gaussian", variance=1)
+    made = made.message("m", by="hub", says="0.1*x + 0.2*x - 0.3*x + s + n", to="everybody")
+    found = derive(made.build(), "world", delta=1e-5)
+    assert (found.guarantee.mu, found.agent) == (1, 1)
+    assert block(made).agents().tolist() == [1]
+
+
+@pytest.mark.parametrize("members", [2, 120])
+@pytest.mark.parametrize("says", ["1e-400*x", "1e400*x", "1e-50*(1e-50*(1e-50*(1e-50*(1e-50*(1e-50*(1e-50*x))))))"])
+def test_what_floats_cannot_hold_is_not_taken_for_nothing(members: int, says: str) -> None:
+    made = built(members).message("a", by="person", says=says, to="everybody")
+    made = made.message("b", by="person", says="x + n", to="everybody")
+    assert derive(made.build(), "world", delta=1e-5).guarantee.epsilon is None
+
+
+@pytest.mark.parametrize("members", [2, 100])
+def test_no_rank_is_read_from_rounded_coefficients(members: int) -> None:
+    """The second row is 3 2^51 times the noise of the first; its float is 3 2^51 + 1, which looks like another."""
+    many = 3 * 2**51
+    part = 1 + Fraction(2, 5 * 2**52)
+    made = FlowBuilder("rounded", about="a leak that floats hide").agents(person=members)
+    made = made.secret("x", of="person", range=(0, 1), neighboring="replace-one", adaptive=False)
+    made = made.noise("n", of="person", law="gaussian", variance="1e40")
+    made = made.noise("k", of="person", law="gaussian", variance="1e40")
+    made = made.message("a", by="person", says=f"x + n + {part}*k", to="everybody")
+    made = made.message("b", by="person", says=f"{many}*n + {many * part}*k", to="everybody")
+    assert derive(made.build(), "world", delta=1e-5).guarantee.epsilon is None
+
+
+@pytest.mark.parametrize("members", [2, 120])
+@pytest.mark.parametrize("rounds", [1, 3])
+def test_a_loss_beyond_the_floats_is_not_proven_and_a_tiny_one_is(members: int, rounds: int) -> None:
+    for high, variance, proven in (("1e400", "1e-400", False), ("1e-40", "1e40", True), ("1e-400", "1e40", True)):
+        made = FlowBuilder("scales", about="very large and very small").agents(person=members)
+        made = made.secret("x", of="person", range=(0, high), neighboring="replace-one", adaptive=False, rounds=rounds)
+        made = made.noise("n", of="person", law="gaussian", variance=variance, rounds=rounds)
+        made = made.noise("k", of="person", law="gaussian", variance=variance)
+        made = made.message("m", by="person", says="x + n + k", to="everybody")
+        assert (derive(made.build(), "world", delta=1e-5).guarantee.epsilon is not None) == proven

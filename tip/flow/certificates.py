@@ -48,8 +48,8 @@ UNIT: Final = 2.0**-53
 COEFFICIENT: Final = 4
 _TINY: Final = 2.0**-1000
 _BLOCK: Final = 1024
-_LARGEST: Final = 1e100  # of an entry: squares and sums stay far from the ends of the float range
-_LEAST: Final = 1e-100
+_LARGEST: Final = 1e60  # of an entry: w^2 / v stays within [1e-300, 1e300], so nothing of weight vanishes
+_LEAST: Final = 1e-60
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -101,7 +101,7 @@ class Matrix:
 
 
 def matrix(B: csr_array, variances: Floats) -> Matrix:  # noqa: N803 - the name of the mathematics
-    """Validate and prepare; raises `ConfigurationError` for variances <= 0 and numbers outside [1e-100, 1e100]."""
+    """Validate and prepare; raises `ConfigurationError` for variances <= 0 and numbers outside [1e-60, 1e60]."""
     ready = csr_array(B, copy=True).astype(np.float64, copy=False)
     ready.sum_duplicates()
     ready.eliminate_zeros()
@@ -121,6 +121,13 @@ def matrix(B: csr_array, variances: Floats) -> Matrix:  # noqa: N803 - the name 
     in_column = np.bincount(ready.indices, minlength=ready.shape[1])
     own, entry = _owned(ready, spread, in_row, in_column)
     return Matrix(ready, magnitudes, transposed, turned, spread, own, entry, _error(in_row), _error(in_column))
+
+
+def within(change: Floats) -> None:
+    """Refuse a change with entries other than 0 outside [1e-60, 1e60]."""
+    sizes = np.abs(change[change != 0])
+    if not ((sizes >= _LEAST) & (sizes <= _LARGEST)).all():
+        raise ConfigurationError(f"a change lies outside [{_LEAST}, {_LARGEST}]", instead="rescale the secret")
 
 
 def upper_bound(noise: Matrix, a: Floats, w: Floats) -> Fraction:

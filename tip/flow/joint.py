@@ -67,11 +67,18 @@ def joint_bound(
         for line, reach in zip(gram, wide, strict=True)
     ]
     upper = sum(sorted(rows, reverse=True)[:limit], Fraction(0))
-    signs = _signs(np.array([[float(p) for p in line] for line in gram]), np.array([float(c) for c in narrow]), limit)
+    signs = _signs(_floats(gram), _floats([narrow])[0], limit)
     moved = [sign * reach for sign, reach in zip(signs, narrow, strict=True)]
     value = sum((moved[s] * moved[t] * gram[s][t] for s in range(rounds) for t in range(rounds)), Fraction(0))
     value -= error * sum((abs(d) for d in moved), Fraction(0)) ** 2
     return Joint(upper, max(Fraction(0), value), tuple(signs))
+
+
+def _floats(matrix: Sequence[Sequence[Fraction]]) -> NDArray[np.float64]:
+    """Floats in a unit in which the largest entry is near 1: the best signs do not depend on it."""
+    largest = max(abs(entry) for line in matrix for entry in line)
+    unit = Fraction(2) ** (largest.numerator.bit_length() - largest.denominator.bit_length())
+    return np.array([[float(entry / unit) for entry in line] for line in matrix], np.float64)
 
 
 def _signs(gram: NDArray[np.float64], reaches: NDArray[np.float64], limit: int) -> list[int]:

@@ -29,7 +29,18 @@ from scipy.sparse import csr_array
 
 from tip.errors import ConfigurationError
 from tip.flow import iterative
-from tip.flow.certificates import UNIT, Loss, Matrix, lower_bound, matrix, repaired, residual_bound, sum_up, upper_bound
+from tip.flow.certificates import (
+    UNIT,
+    Loss,
+    Matrix,
+    lower_bound,
+    matrix,
+    repaired,
+    residual_bound,
+    sum_up,
+    upper_bound,
+    within,
+)  # fmt: skip
 from tip.flow.definiteness import least_eigenvalue
 from tip.flow.exact import exact_loss
 from tip.privacy.rounding import sqrt_up
@@ -60,12 +71,14 @@ class Solver:
     heard: NDArray[np.intp]  # the rows that have any noise
     noise: Matrix  # of those rows
     tolerance: float
+    rounded: bool  # whether coefficients may be rounded ones, whose rank is not that of the true ones
     _way: list[Way] = field(default_factory=list, repr=False)  # made when it is first needed
 
     def losses(self, changes: csr_array) -> Iterator[Loss]:
         """The loss of each column of `changes` `(rows, k)`, in order; `ConfigurationError` where none is proven."""
         if changes.shape[0] != self.rows or not np.isfinite(changes.data).all():
             raise ConfigurationError(f"a change needs one finite number for each of the {self.rows} rows")
+        within(changes.data)
         for first in range(0, changes.shape[1], _TOGETHER):
             yield from self._block(changes[:, first : first + _TOGETHER].toarray())
 
@@ -97,7 +110,7 @@ class Solver:
     def _certified(self, changes: Floats) -> Iterator[Loss]:
         """The losses of changes != 0 of the rows with noise."""
         noise = self.noise
-        if not noise.owned and noise.B.shape[0] <= EXACT:
+        if not noise.owned and noise.B.shape[0] <= EXACT and not self.rounded:
             for column in changes.T:
                 whole = _whole(noise, column)
                 yield _by_rationals(noise, column) if whole else next(self._in_floats(column[:, None]))
@@ -110,12 +123,21 @@ class Solver:
         return self._way[0](changes)
 
 
-def solver(B: csr_array, variances: Floats, *, tolerance: float = 1e-7) -> Solver:  # noqa: N803 - the name of the mathematics
-    """A view made ready for many changes; `tolerance` is the relative gap at which the iterative way stops."""
+def solver(
+    B: csr_array,  # noqa: N803 - the name of the mathematics
+    variances: Floats,
+    *,
+    tolerance: float = 1e-7,
+    rounded: bool = False,
+) -> Solver:
+    """A view made ready for many changes; `tolerance` is the relative gap at which the iterative way stops.
+
+    `rounded`: coefficients may be off by their rounding. Then no rank is read from them, even where they look whole.
+    """
     noise = matrix(B, variances)
     rows = noise.B.shape[0]
     heard = np.flatnonzero(np.diff(noise.B.indptr) > 0)
-    return Solver(rows, heard, noise if len(heard) == rows else matrix(noise.B[heard], variances), tolerance)
+    return Solver(rows, heard, noise if len(heard) == rows else matrix(noise.B[heard], variances), tolerance, rounded)
 
 
 def loss(B: csr_array, a: Floats, variances: Floats, *, tolerance: float = 1e-9) -> Loss:  # noqa: N803

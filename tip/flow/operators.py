@@ -14,6 +14,7 @@ Coefficients are float64, each rounded; `tip.flow.exactly` is the exact twin.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 Matrix: TypeAlias = "sparse.csr_array[np.float64, tuple[int, int]]"
 Indices: TypeAlias = NDArray[np.int64]
 _MOST_ENTRIES: Final = 1 << 27
+LEAST: Final = Fraction(1, 10**60)
+LARGEST: Final = 1 / LEAST
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,12 +84,21 @@ def linear(sources: Sources, expression: Expression) -> Value:
             return _symbol(sources, expression.name)
         case Scaled():
             inner = linear(sources, expression.of)
-            factor = float(expression.factor)
+            factor = coefficient(expression.factor)
             return _with(inner, {name: part * factor for name, part in inner.parts.items()})
         case Added():
             return _sum([linear(sources, part) for part in expression.parts])
         case Applied():
             return _applied(sources, expression)
+
+
+def coefficient(number: Fraction) -> float:
+    """The nearest float; `ConfigurationError` for what is so small or large that products might vanish or overflow."""
+    if number and not LEAST <= abs(number) <= LARGEST:
+        raise ConfigurationError(
+            "a coefficient lies outside [1e-60, 1e60]", instead="state secrets and noises in other units"
+        )
+    return float(number)
 
 
 def in_all_rounds(value: Value, rounds: int) -> Value:
@@ -199,7 +211,7 @@ def weights(flow: Flow, name: str) -> Matrix:
     """Mixing weights: of a table as they are, of a graph Metropolis'."""
     tables = [table for table in flow.tables if table.name == name]
     if tables:
-        return sparse.csr_array(np.array([[float(entry) for entry in row] for row in tables[0].rows]))
+        return sparse.csr_array(np.array([[coefficient(entry) for entry in row] for row in tables[0].rows]))
     graph = flow.graph(name)
     size = flow.group(graph.over).size
     lower, upper = edges(graph, size).T

@@ -6,15 +6,18 @@ import math
 from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, Decimal
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from tip.flow.derivation import Node
 from tip.privacy.events import Composed, Event, Gaussian, Nothing, PureLoss, Repeated
 from tip.privacy.integer import rho_of
-from tip.privacy.rounding import sqrt_up
+from tip.privacy.rounding import sqrt_up, up
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+_MOST: Final = Fraction(10) ** 60  # of a mu^2 that is no leak in all but name
+_TOO_LARGE: Final = "noise that hides more than 1 part in 10^30 of what the secrets can change"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,8 +68,9 @@ def at_most(value: float) -> str:
 
 def gaussian(node: Node, mu_squared: Fraction) -> Outcome:
     """The outcome of a real-arithmetic Gaussian step."""
-    event = Gaussian(sqrt_up(mu_squared)) if mu_squared else Nothing()
-    return Outcome(node, event, mu_squared=mu_squared, idealized=True)
+    if mu_squared > _MOST:
+        return Outcome(node, None, _TOO_LARGE, idealized=True)
+    return Outcome(node, _gaussian_event(mu_squared), mu_squared=mu_squared, idealized=True)
 
 
 def unproven(rule: str, missing: str, *premises: Node) -> Outcome:
@@ -79,6 +83,8 @@ def repeated(outcome: Outcome, times: int) -> Outcome:
     if outcome.event is None or times == 1:
         return outcome
     squared = None if outcome.mu_squared is None else times * outcome.mu_squared
+    if squared is not None and squared > _MOST:
+        return unproven("not proven", _TOO_LARGE, outcome.node)
     event = Repeated(outcome.event, times) if squared is None else _gaussian_event(squared)
     numbers = figures(squared, rho_of(event), pure_ratio(event))
     node = Node(
@@ -88,19 +94,22 @@ def repeated(outcome: Outcome, times: int) -> Outcome:
         (outcome.node,),
         source="docs/flow-rules.md, fresh rounds",
     )
-    return Outcome(node, event, "", squared, outcome.idealized, outcome.masked, min(1.0, outcome.failure * times))
+    failure = min(1.0, up(times * Fraction(outcome.failure)))
+    return Outcome(node, event, "", squared, outcome.idealized, outcome.masked, failure)
 
 
 def together(outcomes: Sequence[Outcome]) -> Outcome:
     """All blocks: they share no noise."""
     missing = "; ".join(dict.fromkeys(o.missing for o in outcomes if o.missing))
     nodes = tuple(o.node for o in outcomes)
-    failure = min(1.0, sum(o.failure for o in outcomes))
+    failure = min(1.0, up(sum((Fraction(o.failure) for o in outcomes), Fraction(0))))
     flags = (any(o.idealized for o in outcomes), any(o.masked for o in outcomes), failure)
     if missing:
         return Outcome(Node("not proven", missing, premises=nodes), None, missing, None, *flags)
     squares = [o.mu_squared for o in outcomes if o.mu_squared is not None]
     squared = sum(squares, Fraction(0)) if len(squares) == len(outcomes) else None
+    if squared is not None and squared > _MOST:
+        return Outcome(Node("not proven", _TOO_LARGE, premises=nodes), None, _TOO_LARGE, None, *flags)
     parts = tuple(o.event for o in outcomes if o.event is not None)
     event: Event = Composed(parts) if squared is None else _gaussian_event(squared)
     numbers = figures(squared, rho_of(event), pure_ratio(event))

@@ -7,6 +7,7 @@ rounding of the true one: the certificates allow for that and for no more.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final
@@ -15,45 +16,61 @@ import numpy as np
 from scipy import sparse
 
 from tip.errors import ConfigurationError
+from tip.flow import operators
 from tip.flow.derivation import Node, Scalar
+from tip.flow.exact import exact_losses
 from tip.flow.expressions import names as spoken
 from tip.flow.linear import Solver, solver
 from tip.flow.model import Law
 from tip.flow.precision import roundings
+from tip.flow.projection import projection
 from tip.flow.seeing import Insiders
 from tip.flow.shapes import message_shape
 from tip.flow.view import Change, View, agents, change, exact_view, view
+from tip.privacy.rounding import down
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
     from numpy.typing import NDArray
 
+    from tip.flow.certificates import Loss
     from tip.flow.exactview import ExactView
     from tip.flow.model import Flow
+    from tip.flow.projection import Projection
 
 _MOST_ROUNDINGS: Final = 4  # of one coefficient, which the certificates allow for
 EXACT_ROWS: Final = 96  # up to which systems are solved in fractions
 EXACT_OWN_ROWS: Final = 200  # where no two rows share noise, so that nothing has to be eliminated
 EXACT_ENTRIES: Final = 40_000
+EXACT_WORK: Final = 10**9  # about rows^4 times the bits of an entry: what eliminating numbers that grow costs
+PROJECTED_WORK: Final = 4 * 10**7  # rows^2 times columns, of long numbers
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Seen:
-    """A block's view with equal rows kept once; `exact` is None where it would be too large."""
+    """A block's view with equal rows kept once; `exact` is None where it would be too large.
+
+    `small`: its system is solved in fractions, all columns with one elimination; `projected`: it is too large for that,
+    rows without noise of their own need more than floats, and long numbers find what fractions certify.
+    """
 
     view: View
     exact: ExactView | None
     colluders: NDArray[np.int64] = field(repr=False)
     parties: frozenset[str] = frozenset()
     told: tuple[str, ...] = ()  # the messages that the coalition sees unknown rows of, repeated ones too
+    small: bool = False
+    projected: bool = False
     _made: dict[str, Solver] = field(default_factory=dict, repr=False)
+    _projections: dict[str, Projection] = field(default_factory=dict, repr=False)
+    _losses: dict[int, Loss] = field(default_factory=dict, repr=False)
 
     @property
     def solver(self) -> Solver:
         """The view's noise made ready for the losses of many agents; made once."""
         if "solver" not in self._made:
-            self._made["solver"] = solver(self.view.B, self.view.variances)
+            self._made["solver"] = solver(self.view.B, self.view.variances, rounded=not self.view.exact)
         return self._made["solver"]
 
     @property
@@ -63,9 +80,22 @@ class Seen:
         return frozenset(self.view.flow.noises[symbol].law for symbol in symbols)
 
     @property
-    def small(self) -> bool:
-        """Whether the system is solved in fractions."""
-        return self.exact is not None and _few(self.view)
+    def projection(self) -> Projection:
+        """The exact view made ready for the losses of many agents; made once."""
+        if self.exact is None:
+            raise ConfigurationError("the view is too large for fractions")
+        if "projection" not in self._projections:
+            self._projections["projection"] = projection(self.exact.B, self.exact_variances)
+        return self._projections["projection"]
+
+    def exact_losses(self, columns: NDArray[np.int64]) -> list[Loss]:
+        """The losses of columns of A in fractions. Who asks a second time gets those of all columns worked out at once."""
+        missing = [column for column in columns.tolist() if column not in self._losses]
+        if missing and self.exact is not None:
+            wanted = missing if not self._losses else range(self.view.A.shape[1])
+            changes = self.exact_columns(np.array(wanted, np.int64))
+            self._losses.update(zip(wanted, exact_losses(self.exact.B, changes, self.exact_variances), strict=True))
+        return [self._losses[column] for column in columns.tolist()]
 
     def agents(self) -> NDArray[np.int64]:
         """The agents whose secrets the view holds."""
@@ -96,7 +126,7 @@ def seen(flow: Flow, messages: tuple[str, ...], *, parties: frozenset[str], coll
     full = view(flow, messages, parties=parties, colluders=colluders)
     delicate = not full.exact and roundings(flow, messages) > _MOST_ROUNDINGS
     exact: ExactView | None = None
-    if full.B.shape[0] and (delicate or (_few(full) and _real(full))):
+    if delicate or (full.B.shape[0] and _few(full) and _real(full)):
         exact = exact_view(flow, messages, parties=parties, colluders=colluders)
         full = _with_coefficients(full, exact) if delicate else full
     told = tuple(flow.messages[number].name for number in np.unique(full.row_message).tolist())
@@ -104,7 +134,8 @@ def seen(flow: Flow, messages: tuple[str, ...], *, parties: frozenset[str], coll
     if len(kept) < full.A.shape[0]:
         full = _rows(full, kept)
         exact = None if exact is None else _exact_rows(exact, kept)
-    return Seen(full, exact, colluders, parties, told)
+    small = exact is not None and _cheap(full, exact)
+    return Seen(full, exact, colluders, parties, told, small, exact is not None and not small and _projected(full))
 
 
 def _few(full: View) -> bool:
@@ -113,6 +144,27 @@ def _few(full: View) -> bool:
     own = full.B.nnz == rows == columns and len(np.unique(full.B.indices)) == columns  # each row one noise, its own
     most = EXACT_OWN_ROWS if own else EXACT_ROWS
     return rows <= most and rows * max(columns, 1) <= EXACT_ENTRIES
+
+
+def _cheap(full: View, exact: ExactView) -> bool:
+    """Whether the system of a view is solved in fractions: few rows, of numbers that do not grow long."""
+    rows, columns = full.B.shape
+    if not _few(full):
+        return False
+    entries = [entry for row in exact.B for entry in row.values()]
+    bits = max((max(x.numerator.bit_length(), x.denominator.bit_length()) for x in entries), default=0)
+    return len(entries) == rows == columns or rows**4 * bits <= EXACT_WORK or not _real(full)
+
+
+def _projected(full: View) -> bool:
+    """Whether a view of real noise has rows without noise of their own, and is not too large for long numbers."""
+    rows, columns = full.B.shape
+    if not _real(full) or full.ring or not np.isfinite(full.variances).all():
+        return False
+    alone = np.bincount(full.B.indices, minlength=columns) == 1
+    owned = np.add.reduceat(np.append(alone[full.B.indices], 0), full.B.indptr[:-1]) if full.B.nnz else np.zeros(rows)
+    owned = np.where(np.diff(full.B.indptr) > 0, owned, 0)
+    return bool((owned == 0).any()) and rows**2 * columns <= PROJECTED_WORK
 
 
 def _real(full: View) -> bool:
@@ -148,14 +200,29 @@ def needed(flow: Flow, messages: tuple[str, ...], insiders: Insiders) -> tuple[s
 
 
 def _with_coefficients(full: View, exact: ExactView) -> View:
-    """The view with each coefficient the nearest float of the exact one."""
-    return replace(full, A=_nearest(exact.A, len(full.secret_symbol)), B=_nearest(exact.B, len(full.noise_symbol)))
+    """The exact view in floats: its rows and columns, for floats may leave a little of what cancels, or nothing."""
+    variances = [math.nan if variance is None else down(variance) for variance in exact.variances]
+    return replace(
+        full,
+        A=_nearest(exact.A, len(exact.secret_symbol)),
+        B=_nearest(exact.B, len(exact.noise_symbol)),
+        row_message=exact.row_message,
+        row_member=exact.row_member,
+        row_round=exact.row_round,
+        secret_symbol=exact.secret_symbol,
+        secret_agent=exact.secret_agent,
+        secret_round=exact.secret_round,
+        noise_symbol=exact.noise_symbol,
+        noise_member=exact.noise_member,
+        noise_round=exact.noise_round,
+        variances=np.array(variances, np.float64),
+    )
 
 
 def _nearest(rows: tuple[dict[int, Fraction], ...], width: int) -> sparse.csr_array:
     lengths = [len(row) for row in rows]
     columns = [column for row in rows for column in sorted(row)]
-    entries = [float(row[column]) for row in rows for column in sorted(row)]
+    entries = [operators.coefficient(row[column]) for row in rows for column in sorted(row)]
     starts = np.concatenate([[0], np.cumsum(lengths)])
     return sparse.csr_array((np.array(entries), np.array(columns, np.int64), starts), shape=(len(rows), width))
 
