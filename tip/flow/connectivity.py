@@ -45,6 +45,7 @@ from scipy.sparse.csgraph import connected_components
 from tip.errors import ConfigurationError
 from tip.flow.certificates import UNIT
 from tip.flow.definiteness import least_eigenvalue
+from tip.flow.iterative import inner
 from tip.privacy.rounding import down, lowered, raised
 from tip.randomness import SYSTEM, Entropy
 
@@ -214,8 +215,7 @@ def _stays_short(graph: Laplacian, plan: Plan, double: csr_array, start: Floats)
 
 def _short(vector: Floats, radius: float) -> bool:
     """Whether it is surely not longer: the computed square errs by less than its length times 2u, relatively."""
-    square = float(np.einsum("i,i", vector, vector))  # one thread: faster than a product of many that wait
-    return square * (1 + 4 * (len(vector) + 8) * UNIT) <= radius * radius * (1 - 4 * UNIT)
+    return inner(vector, vector) * (1 + 4 * (len(vector) + 8) * UNIT) <= radius * radius * (1 - 4 * UNIT)
 
 
 def _dense(graph: Laplacian) -> Connectivity:
@@ -236,18 +236,21 @@ def _estimate(graph: Laplacian) -> tuple[float, float]:
     start = Entropy.seeded(0).generator("start of the estimate").standard_normal(len(graph.degrees))
     matrix = graph.shifted(1.0, 0.0)
     now = graph.center(start)
-    now /= np.linalg.norm(now)
+    now /= math.sqrt(inner(now, now))
     before, beta = np.zeros_like(now), 0.0
     diagonal: list[float] = []
     beside: list[float] = []
     for _ in range(_LANCZOS):
-        image = matrix @ now - beta * before
-        diagonal.append(float(now @ image))
-        image = graph.center(image - diagonal[-1] * now)
-        beta = float(np.linalg.norm(image))
+        image = matrix @ now
+        image -= beta * before
+        diagonal.append(inner(now, image))
+        image -= diagonal[-1] * now
+        image = graph.center(image)
+        beta = math.sqrt(inner(image, image))
         if beta <= 1e-10 * diagonal[-1]:
             break
         beside.append(beta)
-        before, now = now, image / beta
+        image /= beta
+        before, now = now, image
     found = eigh_tridiagonal(diagonal, beside[: len(diagonal) - 1], eigvals_only=True)
     return float(found[0]), 1.02 * float(found[-1])
