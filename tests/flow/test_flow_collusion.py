@@ -10,6 +10,7 @@ import pytest
 from tip.errors import ConfigurationError
 from tip.flow.building import FlowBuilder
 from tip.flow.collusion import about, covers, named, tell_apart
+from tip.flow.reasoning import derive
 
 if TYPE_CHECKING:
     from tip.flow.model import Flow
@@ -82,3 +83,26 @@ def test_named_coalitions() -> None:
         list(covers(flow("x"), 8, NOBODY))
     with pytest.raises(ConfigurationError, match="not protected"):
         about(flow("x"), named(flow("x"), np.array([3])), 3)
+
+
+def test_a_sum_of_noise_on_edges_tells_members_apart() -> None:
+    """Noise is added at the lower end of an edge and taken away at the upper one: the last member is the worst off."""
+    made = FlowBuilder("edges", about="a sum of all noise on edges").agents(a=4).party("hub")
+    made = made.graph("g", over="a", wiring="complete")
+    made = made.secret("x", of="a", range=(0, 1), neighboring="replace-one", adaptive=False)
+    made = made.noise("n", of="a", law="gaussian", variance=1).noise("e", of="g", law="gaussian", variance=1)
+    made = made.message("m", by="a", says="x + n + signed(e)", to="everybody")
+    assert not tell_apart(made.build())
+    made = made.message("t", by="hub", says="sum(x) + sum(e)", to="everybody")
+    assert "edges" in tell_apart(made.build())
+    flow = made.build()
+    each = [derive(flow, "world", delta=1e-5, agent=agent).guarantee.mu or 0 for agent in range(4)]
+    assert derive(flow, "world", delta=1e-5).guarantee.mu == max(each) == each[3] > each[0]
+
+
+def test_many_coalitions_are_not_counted() -> None:
+    """The number of coalitions of three in ten of a million agents has 265,000 digits."""
+    made = FlowBuilder("many", about="a path of a million agents").agents(a=1_000_000)
+    made = made.secret("x", of="a", range=(0, 1), neighboring="replace-one", adaptive=False)
+    made = made.message("m", by="a", says="x", to="next in a")
+    assert not list(covers(made.build(), 300_000, np.zeros(0, np.int64)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
@@ -11,16 +12,21 @@ import pytest
 
 from tip.flow.building import FlowBuilder
 from tip.flow.expressions import parse
+from tip.flow.gaussian_rule import gaussian_loss
 from tip.flow.model import Message, Wiring
+from tip.flow.outcomes import Outcome, unproven
 from tip.flow.pairwise import all_agents, form_of, graph_bounds
 from tip.flow.promises import Terms
 from tip.flow.readymade import k_out, pairwise
+from tip.flow.reasoning import derive
 from tip.flow.seen import seen
 from tip.flow.view import blocks
 from tip.privacy.coalitions import Coalition
 
 if TYPE_CHECKING:
+    from tip.flow.derivation import Node
     from tip.flow.model import Flow
+    from tip.flow.seen import Seen
 
 NOBODY = np.zeros(0, np.int64)
 DELTA = 1e-6
@@ -108,3 +114,42 @@ def test_adaptive_inputs_behind_hidden_messages_have_no_bound() -> None:
     assert not reasons(told)
     view = seen(told, blocks(told)[0], parties=frozenset(), colluders=NOBODY)
     assert all_agents((view,), terms(told)) is None
+
+
+def on_a_graph(**keys: object) -> FlowBuilder:
+    made = FlowBuilder("pairs", about="noise in pairs").agents(a=10).graph("g", over="a", **keys)  # type: ignore[arg-type] # keys of a graph
+    made = made.secret("x", of="a", range=(0, 1), neighboring="replace-one", adaptive=False)
+    made = made.noise("n", of="a", law="gaussian", variance=1)
+    return made.noise("e", of="g", law="gaussian", variance=1)
+
+
+def test_all_but_one_may_collude_in_a_random_graph() -> None:
+    made = on_a_graph(wiring="k-out", picks=3, seed=1).message("m", by="a", says="x + n + signed(e)", to="everybody")
+    assert derive(made.build(), "90% of agents", delta=1e-5).guarantee.mu == 1
+
+
+def test_views_without_a_rule_are_not_proven_on_graphs_as_well() -> None:
+    made = on_a_graph(wiring="ring").message("m", by="a", says="x + n", to="everybody", ring=8)
+    made = made.message("k", by="a", says="x + n", to="everybody", ring=9)
+    made = made.message("l", by="a", says="x + n", to="next in a")
+    assert "different rings" in derive(made.build(), "10% of agents", delta=1e-5).guarantee.missing
+
+
+def test_an_agent_that_could_not_be_looked_at_keeps_its_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = FlowBuilder("star", about="noise in pairs on a star").agents(a=600).graph("g", over="a", wiring="path")
+    made = made.secret("x", of="a", range=(0, 1), neighboring="replace-one", adaptive=False)
+    made = made.noise("n", of="a", law="gaussian", variance=1).noise("e", of="g", law="gaussian", variance=1)
+    flow = made.message("m", by="a", says="x + n + signed(e)", to="everybody").build()
+    worst = derive(flow, "world", delta=1e-5)
+    real = gaussian_loss
+    missed: list[int] = []
+
+    def fails_once(block: Seen, agent: int, premise: Node) -> Outcome:
+        if not missed:
+            missed.append(agent)
+            return unproven("not proven", "a certificate")
+        return real(block, agent, premise)
+
+    monkeypatch.setattr("tip.flow.pairwise.gaussian_loss", fails_once)
+    assert (derive(flow, "world", delta=1e-5).guarantee.mu or 0) >= (worst.guarantee.mu or math.inf)
+    assert missed

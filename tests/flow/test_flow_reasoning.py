@@ -655,3 +655,23 @@ def test_messages_without_a_rule_are_not_proven_instead_of_refused() -> None:
     found = derive(flow, "world", delta=DELTA).guarantee
     assert found.status is Status.NOT_PROVEN
     assert "different rings" in found.missing
+
+
+def test_silent_agents_are_among_the_colluders_that_are_known() -> None:
+    made = FlowBuilder("silent", about="some add no noise").agents(a=10).party("hub")
+    made = made.secret("x", of="a", range=(0, 1), neighboring="replace-one", adaptive=False)
+    made = made.noise("n", of="a", law="gaussian", variance=1)
+    flow = made.message("m", by="hub", says="sum(x + n)", to="everybody").build()
+    assert mu_squared(derive(flow, "world", delta=DELTA, silent=5)) == Fraction(1, 5)
+    with pytest.raises(ConfigurationError, match="silent"):
+        derive(flow, "world", delta=DELTA, silent=5, colluders=[1])
+    assert mu_squared(derive(flow, "world", delta=DELTA, silent=2, colluders=[1, 3])) == Fraction(1, 8)
+
+
+def test_a_range_bounds_each_coordinate_and_a_ball_all() -> None:
+    for domain, squared in (({"range": (0, 1)}, 5), ({"norm": 1}, 4)):
+        made = FlowBuilder("vector", about="five numbers each").agents(a=3).party("hub")
+        made = made.secret("x", of="a", neighboring="replace-one", adaptive=False, dimension=5, **domain)
+        made = made.noise("n", of="hub", law="gaussian", variance=1)
+        flow = made.message("m", by="hub", says="sum(x) + n", to="everybody").build()
+        assert mu_squared(derive(flow, "world", delta=DELTA)) == squared

@@ -21,7 +21,7 @@ from tip.privacy.amplification import why_not_credited
 from tip.privacy.events import PoissonSampled, Repeated
 
 if TYPE_CHECKING:
-    from tip.flow.model import Cohort, Flow, Report
+    from tip.flow.model import Cohort, Flow, Noise, Report, Secret
     from tip.flow.promises import Terms
     from tip.flow.seen import Seen
 
@@ -70,7 +70,22 @@ def hidden_messages(insiders: Insiders) -> str:
         to_agents = any(r in groups or r.startswith((NEIGHBORS, NEXT)) for r in sent.to if r != NOBODY)
         if to_agents and EVERYBODY not in sent.to and not _sees_all(insiders, sent):
             return f"agents receive {sent.name!r}, which not everybody sees"
+    for message in flow.messages:
+        if message.by in groups and _says_more(flow, message) and not _sees_all(insiders, message):
+            return f"agents know what {message.name!r} says of others, which not everybody sees"
+    for noise in flow.noises:
+        if groups & set(noise.known_to) and len(insiders.unknown(noise)):
+            return f"agents are told noise {noise.name!r}, which the coalition does not know"
     return ""
+
+
+def _says_more(flow: Flow, message: Message) -> bool:
+    """Whether a row that an agent sends holds more than what is its own."""
+    own = {message.by, *(graph.name for graph in flow.graphs if graph.over == message.by)}
+    everything: tuple[Secret | Noise, ...] = (*flow.secrets, *flow.noises)
+    of = {symbol.name: symbol.of for symbol in everything}
+    foreign = any(of[name] not in own for name in flow.symbols(message))
+    return foreign or bool(flow.functions(message) & {"mix", "gossip", "token"})
 
 
 def _sees_all(insiders: Insiders, sent: Message | Report) -> bool:

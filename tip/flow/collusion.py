@@ -28,6 +28,7 @@ from tip.errors import ConfigurationError
 from tip.flow.expressions import calls
 from tip.flow.expressions import names as spoken
 from tip.flow.model import NEIGHBORS, NEXT, Wiring
+from tip.flow.shapes import shape
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,12 +79,18 @@ def tell_apart(flow: Flow, names: tuple[str, ...] | None = None) -> str:
 
 
 def _told_apart(flow: Flow, message: Message) -> str:
-    """What in a formula tells members apart; empty if nothing does."""
+    """What in a formula tells members apart; empty if nothing does.
+
+    `signed` is +1 at the lower end of an edge: turned around, its noise has the same law, but a sum of all edges not.
+    """
+    edged = {graph.name for graph in flow.graphs}
     for call in calls(message.says):
         if call.function in {"signed", "mix", "gossip"}:
             graphs = [str(a) for a in call.arguments[:1]] or list(_graphs_of(flow, message))
             if not all(_complete(flow, graph) for graph in graphs):
                 return f"message {message.name!r} follows a graph or a table"
+        elif call.function in {"sum", "mean"} and shape(flow, call.of).over in edged:
+            return f"message {message.name!r} adds noise on edges, which runs from the lower to the upper end"
         elif call.function not in _ALIKE:
             return f"message {message.name!r} passes from member to member"
     if not all(_complete(flow, graph) for graph in _graphs_of(flow, message)):  # who sits at how many of its edges?
@@ -142,7 +149,7 @@ def covers(flow: Flow, count: int, fixed: Agents) -> Iterator[Cover]:
     if not tell_apart(flow):
         yield _alike(flow, count, fixed)
         return
-    if math.comb(free, count) * (free - count) <= MOST_SETS:
+    if free * (free - count) <= MOST_SETS and math.comb(free, count) * (free - count) <= MOST_SETS:  # comb >= free
         yield _each(flow, count, fixed)
     if free <= MOST_AGENTS:
         yield _everyone_else(flow, fixed)

@@ -98,8 +98,12 @@ class Secret:
 
     @property
     def squared_reach(self) -> Fraction:
-        """The largest squared L2 change of one round's value under the secret's relation."""
-        return self.domain.squared_reach(self.neighboring)
+        """The largest squared L2 change of one round's value under the secret's relation.
+
+        A ball bounds all coordinates together, a range each of them.
+        """
+        each = self.dimension if isinstance(self.domain, Interval) else 1
+        return each * self.domain.squared_reach(self.neighboring)
 
     @property
     def uses(self) -> int:

@@ -100,8 +100,8 @@ def all_agents(found: tuple[Seen, ...], terms: Terms) -> tuple[int, Outcome] | N
     if not exact:
         return None
     agent = max(exact, key=lambda a: exact[a])
-    beyond = order[len(looked_at) :]
-    rest = Fraction(float(bound.bound[beyond[0]])) * form.reach if len(beyond) else Fraction(0)
+    beyond = [row for row in order.tolist() if int(form.agent_of[row]) not in exact]
+    rest = Fraction(float(bound.bound[beyond[0]])) * form.reach if beyond else Fraction(0)
     worst, times = max(exact[agent], rest), block.view.times
     near = together([repeated(outcomes[agent], times)])
     numbers: dict[str, Scalar] = {
@@ -124,7 +124,10 @@ def graph_bounds(
     flow = terms.flow
     if not count or flow.reports or not flow.graphs or len(flow.groups) != 1 or terms.agent is not None:
         return
-    views = (seen(flow, names, parties=parties, colluders=fixed) for names in blocks(flow))
+    try:
+        views = [seen(flow, names, parties=parties, colluders=fixed) for names in blocks(flow)]
+    except ConfigurationError:
+        return
     found = [block for block in views if block.view.A.nnz]
     form = form_of(found[0]) if len(found) == 1 else None
     if form is None or not _nothing_more(found[0], parties, fixed) or hidden_inputs(flow, found[0]):
@@ -165,6 +168,8 @@ def _connections(terms: Terms, form: Form, count: int, fixed: Agents) -> Iterato
         return
     size, failure = len(form.agent_of), _allowed(terms)
     left, drawn = size - count, 0.0
+    if left < 2:  # one agent has no neighbors left
+        return
     if graph.wiring is Wiring.K_OUT and _fixed_before(terms) and not fixed.size:
         drawn = random_graphs.connectivity(agents=size, honest=left, picks=graph.picks, failure=failure)
     if drawn > max(0.0, _usual(graph) - count):

@@ -101,6 +101,11 @@ def _found(
     if terms.agent is not None and (fixed == terms.agent).any():
         raise ConfigurationError(f"agent {terms.agent} colludes and is not protected")
     if colluders is not None:
+        if terms.silent > len(colluders):
+            raise ConfigurationError(
+                f"{terms.silent} agents are silent, and {len(colluders)} colluders are known",
+                instead="name those that are silent among the colluders",
+            )
         yield _of_cover(terms, parties, named(flow, np.union1d(fixed, _indices(colluders))))
         return
     count = max(int(terms.coalition.fraction * flow.enrolled), terms.silent)

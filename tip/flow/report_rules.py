@@ -41,6 +41,17 @@ def report_losses(terms: Terms, insiders: Insiders, agent: int) -> list[Outcome]
     return found
 
 
+def adaptive_reports(insiders: Insiders) -> bool:
+    """Whether the coalition gets reports that may depend on what was seen before."""
+    for report in insiders.flow.reports:
+        secret = insiders.flow.secret(report.secret)
+        for name in (*report.to, report.shuffled_by) if secret.adaptive else ():
+            passed = name.startswith((NEXT, NEIGHBORS)) and insiders.holds(secret.of)  # to somebody of the same group
+            if name == EVERYBODY or passed or insiders.holds(name):
+                return True
+    return False
+
+
 def _sees(insiders: Insiders, report: Report, member: int) -> bool:
     """Whether the coalition gets this member's reports: from who mixes or receives them."""
     parties = [*report.to, *([report.shuffled_by] if report.shuffled_by else [])]

@@ -15,7 +15,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from tip.errors import ConfigurationError
-from tip.flow.block_rules import block_loss, hidden_inputs
+from tip.flow.block_rules import block_loss, hidden_inputs, hidden_messages
 from tip.flow.cohort_rules import stand_in
 from tip.flow.collusion import MOST_AGENTS
 from tip.flow.derivation import Node, Scalar
@@ -23,7 +23,7 @@ from tip.flow.model import Law
 from tip.flow.outcomes import Outcome, together, unproven
 from tip.flow.pairwise import all_agents
 from tip.flow.promises import Terms, worst_of
-from tip.flow.report_rules import report_losses, unshuffled
+from tip.flow.report_rules import adaptive_reports, report_losses, unshuffled
 from tip.flow.seeing import Insiders
 from tip.flow.seen import Seen, seen
 from tip.flow.view import blocks
@@ -56,7 +56,7 @@ class Sees:
                 refused = refused or f"a rule for {', '.join(names)}: {error}"
             else:
                 kept += [view] if view.view.A.nnz else []
-        return cls(terms, insiders, tuple(kept), refused)
+        return cls(terms, insiders, tuple(kept), refused or _hidden(insiders, kept))
 
     def about(self, agent: int) -> Outcome:
         """Everything that is seen about one agent."""
@@ -89,6 +89,14 @@ class Sees:
                 free[first : first + group.size] = True
         free[self.insiders.colluders] = False
         return np.flatnonzero(free)
+
+
+def _hidden(insiders: Insiders, kept: list[Seen]) -> str:
+    """Empty if nobody's input may carry what the coalition does not see, of whatever agent; else the rule wanted."""
+    hidden = next(filter(None, (hidden_inputs(insiders.flow, view) for view in kept)), "")
+    if not hidden and adaptive_reports(insiders):
+        hidden = hidden_messages(insiders)
+    return f"a rule for inputs that may depend on what the coalition does not see: {hidden}" if hidden else ""
 
 
 def worst_agent(
