@@ -18,7 +18,7 @@ import tip.cli
 from tip.cli import app
 from tip.cli.printing import plain
 from tip.cli.progress import progress, shown, told
-from tip.cli.run import parted
+from tip.cli.settings import parted
 from tip.errors import BudgetExhausted, ConfigurationError, NotEnoughAgents, PeerFault
 from tip.plan import Plan
 from tip.report.history import Round

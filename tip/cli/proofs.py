@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from tip.cli.printing import asides, plain, print_object, results, sentences, title
-from tip.cli.run import parted
+from tip.cli.settings import parted
 from tip.errors import ConfigurationError
 from tip.explain import AUDIENCES, LANGUAGES, in_words
 from tip.explain.curves import trade_off_svg

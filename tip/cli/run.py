@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
 import shlex
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from tip.cli.codes import INTERRUPTED
 from tip.cli.printing import OUTSIDE, asides, facts, plain, print_object, promises, results, sentences, title
 from tip.cli.progress import progress
 from tip.cli.question import tell_answer
+from tip.cli.settings import parted
 from tip.errors import ConfigurationError
 from tip.explain.words import rounded_up
 from tip.files import RunFolder, safe_name
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
     from tip.plan import AnyPlan
     from tip.simulation import Run
-
-_SETTING: Final = re.compile(r"[\w.\[\]-]+=\S")
 
 
 def run(path: Path | None, config: Iterable[str], *, resume: Path | None, out: Path, json: bool, quiet: bool) -> int:
@@ -50,27 +48,23 @@ def run(path: Path | None, config: Iterable[str], *, resume: Path | None, out: P
     return 0
 
 
-def chosen_plan(path: Path | None, config: Iterable[str], *, resume: Path | None = None) -> AnyPlan:
+def chosen_plan(
+    path: Path | None, config: Iterable[str], *, resume: Path | None = None, command: str = "run"
+) -> AnyPlan:
     """The plan of a command: from its file, or from the folder of the run that is resumed."""
     if path is None:
-        path = _resumed_plan(resume)
+        path = _resumed_plan(resume, command)
     settings = [setting for text in config for setting in parted(text)]
     plan = read_plan(path)
     return plan.replace(*settings) if settings else plan
 
 
-def _resumed_plan(resume: Path | None) -> Path:
+def _resumed_plan(resume: Path | None, command: str) -> Path:
     if resume is None:
-        raise ConfigurationError("No plan is named.", instead="Name one, such as: tip run examples/survey.toml")
+        raise ConfigurationError("No plan is named.", instead=f"Name one, such as: tip {command} examples/survey.toml")
     folder = RunFolder.open(resume)
     folder.require("plan.toml")
     return folder.at("plan.toml")
-
-
-def parted(text: str) -> list[str]:
-    """`rounds=50 seed=2` as two settings; a value with spaces stays whole."""
-    words = text.split()
-    return words if len(words) > 1 and all(_SETTING.match(word) for word in words) else [text]
 
 
 def tell(done: Run, limit: float | None) -> None:
