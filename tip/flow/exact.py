@@ -35,16 +35,35 @@ if TYPE_CHECKING:
 
 def exact_loss(rows_B: Rows, a: Sequence[Fraction], variances: Sequence[Fraction]) -> Loss:  # noqa: N803
     """mu^2 of the change a with both witnesses, or the leak (the test in integers without a common divisor)."""
-    system = _system(rows_B, [a], variances)
-    leak = _leak(system, 0)
-    if leak is not None:
-        return Loss(None, Fraction(0), (), leak, exact=True)
-    test = system.solution(0)
+    return exact_losses(rows_B, [a], variances)[0]
+
+
+def exact_losses(
+    rows_B: Rows,  # noqa: N803
+    columns_A: Sequence[Sequence[Fraction]],  # noqa: N803
+    variances: Sequence[Fraction],
+) -> tuple[Loss, ...]:
+    """The same for several changes, with one elimination for all of them."""
+    system = _system(rows_B, columns_A, variances)
+    nulls = {row: system.null_vector(row) for row in sorted(system.rest)}
+    found = []
+    for index, a in enumerate(columns_A):
+        leak = _leak(system, nulls, index)
+        found.append(
+            Loss(None, Fraction(0), (), leak, exact=True)
+            if leak is not None
+            else _answer(rows_B, a, variances, system.solution(index))
+        )
+    return tuple(found)
+
+
+def _answer(rows_B: Rows, a: Sequence[Fraction], variances: Sequence[Fraction], test: Exact) -> Loss:  # noqa: N803
+    """Both witnesses, from the u with B V B' u = a."""
     certificate = [Fraction(0)] * len(variances)
     for row, factor in zip(rows_B, test, strict=True):
         for column, entry in row.items():
             certificate[column] += variances[column] * entry * factor
-    value = sum((x * y for x, y in zip(a, test, strict=True)), Fraction(0))
+    value = _inner(a, test)
     return Loss(value, value, tuple(certificate), test, exact=True)
 
 
@@ -55,8 +74,9 @@ def gram_exact(
 ) -> tuple[Exact, ...] | Loss:
     """P with P_st = a_s' (B V B')^+ a_t for the changes a_t of several rounds; a leak's `Loss` if one of them leaks."""
     system = _system(rows_B, columns_A, variances)
+    nulls = {row: system.null_vector(row) for row in sorted(system.rest)}
     for index in range(len(columns_A)):
-        leak = _leak(system, index)
+        leak = _leak(system, nulls, index)
         if leak is not None:
             return Loss(None, Fraction(0), (), leak, exact=True)
     tests = [system.solution(index) for index in range(len(columns_A))]
@@ -178,9 +198,9 @@ def _reduced(row: Integers, by: Integers, pivot: int) -> Integers:
     return {key: entry // divisor for key, entry in result.items()} if divisor > 1 else result
 
 
-def _leak(system: _System, index: int) -> Exact | None:
+def _leak(system: _System, nulls: Mapping[int, Exact], index: int) -> Exact | None:
     """The shortest of the z with z'B = 0, z'a_index != 0 that the rows without pivot give; None if nothing leaks."""
-    found = [system.null_vector(i) for i, row in system.rest.items() if row.get(system.size + index)]
+    found = [nulls[i] for i, row in system.rest.items() if row.get(system.size + index)]
     return min(found, key=lambda z: (sum(entry != 0 for entry in z), sum(map(abs, z)))) if found else None
 
 

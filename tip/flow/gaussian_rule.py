@@ -93,8 +93,9 @@ def _node(
 def _losses(seen: Seen, change: Change) -> list[Loss]:
     """One loss for each column of the agent."""
     if seen.small and seen.exact is not None:
-        columns = seen.exact_columns(change.columns)
-        return [exact_loss(seen.exact.B, column, seen.exact_variances) for column in columns]
+        return seen.exact_losses(change.columns)
+    if seen.projected:
+        return [seen.projection.loss(column) for column in seen.exact_columns(change.columns)]
     return list(seen.solver.losses(change.A))
 
 
@@ -167,12 +168,15 @@ def _root_down(square: Fraction) -> Fraction:
 
 def _lower(seen: Seen, change: Change, d: tuple[Fraction, ...]) -> tuple[Fraction, Vector]:
     """What the best test against d proves from below, and that test."""
-    if seen.small and seen.exact is not None:
+    if (seen.small or seen.projected) and seen.exact is not None:
         columns = seen.exact_columns(change.columns)
         combined = [
             sum((x * f for x, f in zip(row, d, strict=True)), Fraction(0)) for row in zip(*columns, strict=True)
         ]
-        found = exact_loss(seen.exact.B, combined, seen.exact_variances)
+        if seen.projected:
+            found = seen.projection.loss(combined)
+        else:
+            found = exact_loss(seen.exact.B, combined, seen.exact_variances)
     else:
         unit = Fraction(2) ** max(f.numerator.bit_length() - f.denominator.bit_length() for f in d)
         moved = change.A @ np.array([down(f / unit) if f > 0 else up(f / unit) for f in d])

@@ -89,7 +89,7 @@ class Seen:
         return self._projections["projection"]
 
     def exact_losses(self, columns: NDArray[np.int64]) -> list[Loss]:
-        """The losses of columns of A in fractions. Who asks a second time gets those of all columns worked out at once."""
+        """The losses of columns of A in fractions; who asks a second time has all columns solved at once."""
         missing = [column for column in columns.tolist() if column not in self._losses]
         if missing and self.exact is not None:
             wanted = missing if not self._losses else range(self.view.A.shape[1])

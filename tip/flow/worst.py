@@ -31,6 +31,8 @@ from tip.flow.view import blocks
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from tip.flow.certificates import Loss
+
     Agents = NDArray[np.int64]
 
 MOST_TOGETHER: Final = 8  # agents that are looked at one by one without a thought
@@ -144,11 +146,28 @@ def one_column_each(found: tuple[Seen, ...]) -> int | None:
     if not np.isfinite(view.variances).all():
         return None
     try:
-        losses = list(found[0].solver.losses(csr_array(view.A)))
+        worst = _widest(found[0]) if found[0].projected else _largest(list(found[0].solver.losses(csr_array(view.A))))
     except ConfigurationError:
         return None
-    worst = max(range(columns), key=lambda k: math.inf if (upper := losses[k].upper) is None else upper)
     return int(view.secret_agent[worst])
+
+
+def _largest(losses: list[Loss]) -> int:
+    return max(range(len(losses)), key=lambda k: math.inf if (upper := losses[k].upper) is None else upper)
+
+
+def _widest(block: Seen) -> int:
+    """The column that loses most: solved for where what is known at sight does not tell."""
+    changes = block.exact_columns(np.arange(block.view.A.shape[1]))
+    known = [block.projection.bounds(change) for change in changes]
+    at_least = [math.inf if least is None else least for _, least in known]
+    best = max(range(len(known)), key=lambda k: at_least[k])
+    for k, (most, _) in enumerate(known):
+        if most is None or most > at_least[best]:
+            upper = block.projection.loss(changes[k]).upper
+            at_least[k] = math.inf if upper is None else upper
+            best = max(best, k, key=lambda k: at_least[k])
+    return best
 
 
 def _worst_of(sees: Sees, agents: tuple[int, ...], why: str, says: str, *, looked_at: int = 0) -> tuple[int, Outcome]:
