@@ -123,16 +123,20 @@ def explain_command(  # noqa: PLR0913 - what can be asked
     ] = None,
 ) -> None:
     """Say what a plan or a flow promises, before anything runs."""
-    from tip.cli.calibrate import refuse_planned  # noqa: PLC0415 - as above
-    from tip.cli.explain import explain, explain_keys  # noqa: PLC0415 - as above
-    from tip.cli.proofs import Asked, explain_one, is_flow  # noqa: PLC0415 - as above
+    from tip.cli.settings import is_flow  # noqa: PLC0415 - as above
 
-    asked = Asked(audience, language, against, diagram, curve, derivation)
+    asks = any((audience, language, against, diagram, curve, derivation))
+    if plan is not None and not keys and (asks or is_flow(plan)):
+        from tip.cli.calibrate import refuse_planned  # noqa: PLC0415 - as above
+        from tip.cli.proofs import Asked, explain_one  # noqa: PLC0415 - as above
+
+        refuse_planned(plan)
+        asked = Asked(audience, language, against, diagram, curve, derivation)
+        raise Exit(explain_one(plan, config or (), asked, json=json))
+    from tip.cli.explain import explain, explain_keys  # noqa: PLC0415 - as above
+
     if keys:
         raise Exit(explain_keys(json=json))
-    if plan is not None and (asked.anything or is_flow(plan)):
-        refuse_planned(plan)
-        raise Exit(explain_one(plan, config or (), asked, json=json))
     raise Exit(explain(plan, config or (), json=json))
 
 

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from tip.cli.printing import asides, facts, plain, print_object, results, sentences, title
-from tip.cli.proofs import is_flow
+from tip.cli.settings import is_flow
 from tip.errors import ConfigurationError
 from tip.explain.prices import price_in_words
 from tip.explain.words import rounded_up

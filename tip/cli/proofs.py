@@ -16,7 +16,6 @@ from tip.files import parse_object, strict_json, write_atomically
 from tip.flow.files import from_json, to_json
 from tip.flow.model import Flow
 from tip.flow.verification import verify
-from tip.locating import load
 from tip.plan.proving import Subject, derive, read
 
 if TYPE_CHECKING:
@@ -45,11 +44,6 @@ class Asked:
     curve: Path | None = None
     derivation: Path | None = None
 
-    @property
-    def anything(self) -> bool:
-        """Whether any of it was asked."""
-        return any((self.audience, self.language, self.against, self.diagram, self.curve, self.derivation))
-
 
 def explain_one(path: Path, config: Iterable[str], asked: Asked, *, json: bool) -> int:
     """One guarantee of a plan or a flow: in words on standard output, and in the files that were asked for."""
@@ -68,15 +62,6 @@ def explain_one(path: Path, config: Iterable[str], asked: Asked, *, json: bool) 
         protocol = "" if isinstance(subject, Flow) else subject.protocol.kind
         sentences(console, in_words(proven.guarantee, audience, language, derivation=proven, protocol=protocol))
     return 0 if proven.guarantee.epsilon is not None else _REQUEST
-
-
-def is_flow(path: Path) -> bool:
-    """Whether a file holds a flow rather than a plan; false for what cannot be read, which the plan's reader tells."""
-    try:
-        tables, _ = load(path.read_text(encoding="utf-8"), str(path))
-    except (OSError, UnicodeDecodeError, ConfigurationError):
-        return False
-    return "agents" in tables and "task" not in tables
 
 
 def verify_file(path: Path, *, json: bool) -> int:
