@@ -91,6 +91,8 @@ class Seen:
     def exact_losses(self, columns: NDArray[np.int64]) -> list[Loss]:
         """The losses of columns of A in fractions; who asks a second time has all columns solved at once."""
         missing = [column for column in columns.tolist() if column not in self._losses]
+        if missing and self.exact is None:
+            raise ConfigurationError("the view is too large for fractions")
         if missing and self.exact is not None:
             wanted = missing if not self._losses else range(self.view.A.shape[1])
             changes = self.exact_columns(np.array(wanted, np.int64))
