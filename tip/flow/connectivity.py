@@ -38,9 +38,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
-from scipy.linalg import eigh_tridiagonal, eigvalsh
 from scipy.sparse import csr_array
-from scipy.sparse.csgraph import connected_components
 
 from tip.errors import ConfigurationError
 from tip.flow.certificates import UNIT
@@ -106,6 +104,8 @@ def laplacian(weights: csr_array) -> Laplacian:
 
 def symmetric(weights: csr_array) -> Laplacian:
     """The Laplacian of weights that are known to be what `laplacian` asks for."""
+    from scipy.sparse.csgraph import connected_components  # noqa: PLC0415 - a fifth of a second, only where it is used
+
     count, component = connected_components(weights, directed=False)
     sizes = np.bincount(component, minlength=count).astype(np.int64)
     return Laplacian(weights, np.asarray(weights.sum(axis=1), np.float64), component, sizes)
@@ -220,6 +220,8 @@ def _short(vector: Floats, radius: float) -> bool:
 
 def _dense(graph: Laplacian) -> Connectivity:
     """By Cholesky's method on L + c P - a I; the errors of L, c P and the sum are added to those of the proof."""
+    from scipy.linalg import eigvalsh  # noqa: PLC0415 - a fifth of a second, only where it is used
+
     size = len(graph.degrees)
     full = np.diag(graph.degrees) - graph.weights.toarray()
     scale = 2 * float(graph.degrees.max())
@@ -233,6 +235,8 @@ def _dense(graph: Laplacian) -> Connectivity:
 
 def _estimate(graph: Laplacian) -> tuple[float, float]:
     """Lanczos' estimates of the least and largest eigenvalue outside the null space; nothing rests on them."""
+    from scipy.linalg import eigh_tridiagonal  # noqa: PLC0415 - a fifth of a second, only where it is used
+
     start = Entropy.seeded(0).generator("start of the estimate").standard_normal(len(graph.degrees))
     matrix = graph.shifted(1.0, 0.0)
     now = graph.center(start)

@@ -24,7 +24,6 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from scipy.linalg import LinAlgError, cho_factor, cho_solve, eigvalsh
 from scipy.sparse import csr_array
 
 from tip.errors import ConfigurationError
@@ -193,11 +192,13 @@ def _spread(test: Vector, heard: NDArray[np.intp], rows: int) -> Vector:
 
 def _solver(noise: Matrix, system: Floats) -> Callable[[Floats], Floats]:
     """A function that finds u with S u near each column, refined once; least squares where Cholesky's method fails."""
+    from scipy.linalg import cho_factor, cho_solve  # noqa: PLC0415 - a fifth of a second, only where it is used
+
     scale = np.sqrt(system.diagonal())[:, None]
     even = system / scale / scale.T
     try:
         factor = cho_factor(even, lower=True)
-    except LinAlgError:
+    except np.linalg.LinAlgError:
         return lambda a: np.asarray(np.linalg.lstsq(even, a / scale, rcond=None)[0] / scale, np.float64)
 
     def solve(a: Floats) -> Floats:
@@ -210,6 +211,8 @@ def _solver(noise: Matrix, system: Floats) -> Callable[[Floats], Floats]:
 
 def _least_eigenvalue(noise: Matrix, system: Floats) -> float:
     """A proven t > 0 below every eigenvalue of S = B V B'."""
+    from scipy.linalg import eigvalsh  # noqa: PLC0415 - a fifth of a second, only where it is used
+
     spread = noise.magnitudes @ (
         noise.variances * (noise.transposed_magnitudes @ np.ones(len(system)))
     )  # row sums of |B| V |B|'

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.linalg import qr
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,6 +35,8 @@ class Basis:
 
     def pivots(self) -> list[int]:
         """As many columns as rows, on which Q is far from singular."""
+        from scipy.linalg import qr  # noqa: PLC0415 - a fifth of a second, only where it is used
+
         if not self.chosen:
             return []
         scale = 2.0 ** -min(self.bits, 1000)

@@ -29,7 +29,6 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
 from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from tip.errors import ConfigurationError
 from tip.privacy.checks import whole
@@ -79,6 +78,8 @@ def shown_bits(functional: Given, bits: int) -> int:
 
 def _parts(rows: Sequence[Row]) -> list[list[int]]:
     """The rows of each connected part: two rows are connected by a column that both hold."""
+    from scipy.sparse.csgraph import connected_components  # noqa: PLC0415 - a fifth of a second, only where it is used
+
     number: dict[int, int] = {}
     i = [index for index, row in enumerate(rows) for _ in row]
     j = [number.setdefault(column, len(number)) for row in rows for column in row]
