@@ -3,20 +3,36 @@
 from __future__ import annotations
 
 import ast
+import base64
 import json
 from fractions import Fraction
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 
 import tip.flow.checking
 from tip.errors import VerificationFailed
+from tip.flow.building import FlowBuilder
+from tip.flow.checking.expansion import Expansion
 from tip.flow.checking.whole import functionals
+from tip.flow.expressions import parse
 from tip.flow.files import from_json, to_json
-from tip.flow.model import Wiring
+from tip.flow.language import write
+from tip.flow.model import Choice, Sampling, Wiring
 from tip.flow.readymade import distributed_sum, k_out, pairwise
 from tip.flow.reasoning import derive
 from tip.flow.verification import verify
+from tip.plan import proving
+from tip.protocols.clear.flow import flow as clear
+from tip.protocols.declaring import Sums
+from tip.protocols.ideal.flow import flow as ideal
+from tip.protocols.local.flow import flow as local
+
+if TYPE_CHECKING:
+    from tip.flow.derivation import Derivation
+    from tip.flow.model import Flow
 
 ALLOWED = {
     "tip.flow.model",
@@ -28,6 +44,8 @@ ALLOWED = {
     "tip.privacy",
 }
 PRIVATE = '\n[messages.private]\nby = "agent"\nsays = "{}"\nto = ["neighbors in {}"]\n'
+
+QUERY = "q"
 
 
 def test_nothing_of_the_reasoner_is_imported() -> None:
@@ -41,11 +59,15 @@ def test_nothing_of_the_reasoner_is_imported() -> None:
                 )
 
 
-def forged(flow: str, found: object) -> None:
+def document(found: Derivation) -> dict[str, Any]:
+    read: dict[str, Any] = json.loads(json.dumps(to_json(found), allow_nan=False))
+    return read
+
+
+def forged(flow: str, found: Derivation, match: str = ".") -> None:
     """A true derivation, put under another flow, must not pass."""
-    document = {**json.loads(json.dumps(to_json(found))), "flow": flow}  # type: ignore[arg-type] # a Derivation
-    with pytest.raises(VerificationFailed):
-        verify(from_json(document))
+    with pytest.raises(VerificationFailed, match=match):
+        verify(from_json({**document(found), "flow": flow}))
 
 
 def test_a_bound_for_all_coalitions_counts_what_agents_tell_one_another() -> None:
@@ -92,3 +114,209 @@ def test_the_functionals_are_all_there_are(bits: int) -> None:
         vector = tuple(z.get(r, 0) for r in range(3))
         spanned = {tuple((s[r] + k * vector[r]) % modulus for r in range(3)) for s in spanned for k in range(modulus)}  # type: ignore[misc] # three entries
     assert spanned == every
+
+
+# -- whole plans and protocols --------------------------------------------------------------------
+
+
+def sums(agents: int = 30, rounds: int = 5, **other: Any) -> Sums:  # noqa: ANN401 - fields of any kind
+    fields: dict[str, Any] = {
+        "agents": agents, "least": agents * 9 // 10, "dimension": 12, "squared_bound": 400, "modulus_bits": 32,
+        "share_variance": Fraction(60), "rounds": rounds, "participations": rounds, "sampling": Sampling.ALL,
+    }  # fmt: skip
+    return Sums(**fields | other)
+
+
+def accepted(flow: Flow, against: str, *, delta: float = 1e-6) -> Derivation:
+    found = derive(flow, against, delta=delta)
+    checked = verify(from_json(document(found)))
+    assert checked.holds == (found.guarantee.epsilon is not None)
+    return found
+
+
+@pytest.mark.parametrize(
+    "public",
+    [
+        sums(), sums(participations=2), sums(rounds=1), sums(sampling=Sampling.FIXED), sums(share_variance=None),
+        sums(dimension=1, rounds=2), sums(sampling=Sampling.POISSON, rate=Fraction(1, 4)), sums(least=30),
+    ],
+)  # fmt: skip
+def test_protocols_that_sum_are_accepted_or_refused_by_both(public: Sums) -> None:
+    for flow in (clear(public), ideal(public)):
+        for against in ("world", "10% of agents", "coordinator", "coordinator + 20% of agents", "agent.3"):
+            accepted(flow, against)
+
+
+def test_a_local_report_is_accepted_against_everybody() -> None:
+    flow = local(agents=40, domain=Choice(3), ratio=Fraction(3))
+    for against in ("world", "coordinator", "network", "coordinator + network + 10% of agents"):
+        assert accepted(flow, against, delta=0.0).guarantee.epsilon == pytest.approx(np.log(3))
+
+
+@pytest.mark.parametrize("name", ["survey", "question"])
+def test_the_plans_of_the_examples_are_accepted(name: str) -> None:
+    plan = proving.read(Path(__file__).parents[2] / "examples" / f"{name}.toml")
+    for against in ("", "world", "coordinator"):
+        found = proving.derive(plan, against)
+        assert found.guarantee.epsilon is not None
+        assert verify(from_json(document(found))).holds
+
+
+def test_a_survey_of_many_agents_in_many_rounds_is_taken_in() -> None:
+    flow = ideal(sums(agents=40_000, rounds=50))
+    found = accepted(flow, "coordinator + 10% of agents")
+    step = found.root.find("integer sum")
+    assert isinstance(step.vectors["columns1"], np.ndarray)  # too many for fractions
+    read = document(found)
+    where = read["root"]
+    while where["rule"] != "integer sum":
+        where = where["premises"][0]
+    for wrong in (0.5, 1e300, -1.0):
+        columns = np.array(step.vectors["columns1"], np.float64)
+        columns[-1] = wrong
+        where["vectors"]["columns1"] = {"float64": base64.b64encode(columns.astype("<f8").tobytes()).decode()}
+        with pytest.raises(VerificationFailed, match="integer sum"):
+            verify(from_json(read))
+
+
+def test_rounds_are_counted_without_rows() -> None:
+    built = FlowBuilder("rounds", about="functions of rounds").agents(person=3).table("t", [[1, 0, 0, 0], [1, 1, 0, 0]])
+    built = built.graph("net", over="person", wiring="ring")
+    built = built.secret("x", of="person", range=(0, 1), neighboring="replace-one", adaptive=False, rounds=4)
+    flow = built.message("m", by="person", says="x", to="nobody").build()
+    for text in ("x", "sum(m) + 2*m", "last(x)", "tree(x)", "apply(x, t)", "gossip(x, net)", "gossip(last(x), net, 6)"):
+        formula = parse(text) if "sum" not in text else parse("tree(sum(m))")
+        rows = Expansion(flow, {}, one_round=False)._value(formula)
+        assert Expansion(flow, {}, one_round=False).rounds(formula) == rows.rounds
+
+
+# -- what the reasoner refuses, the check refuses too ---------------------------------------------
+
+
+def sampled(*, least: int = 1, fact: str = "hub", own: bool = False, second: str = "", rounds: int = 1) -> Flow:
+    """A Poisson sample's sum with the hub's noise, which is released."""
+    built = FlowBuilder("sampled", about="a sample").agents(person=5).party("hub")
+    built = built.cohort("some", of="person", least=least, sampling="poisson", rate="1/4")
+    for name in ("x", "y") if second else ("x",):
+        built = built.secret(
+            name, of="person", range=(0, 1), neighboring="add-remove-one", adaptive=False, rounds=rounds
+        )
+    built = built.noise("g", of="hub", law="gaussian", variance=4, rounds=rounds)
+    built = built.noise("own", of="person", law="gaussian", variance=1, rounds=rounds) if own else built
+    built = built.message("m", by="hub", says="sum(x + own, some) + g" if own else "sum(x, some) + g", to="everybody")
+    built = built.message("n", by="hub", says=second, to="everybody") if second else built
+    return built.fact("size", to=fact, what="how many took part").build()
+
+
+@pytest.mark.parametrize("rounds", [1, 3])
+def test_a_sample_is_credited_where_it_may_be(rounds: int) -> None:
+    found = accepted(sampled(rounds=rounds), "world")
+    assert found.root.find("sampling").numbers["times"] == rounds
+    whole = derive(sampled(rounds=rounds), "person.0", delta=1e-6)
+    assert (whole.guarantee.epsilon or 0) > 1.5 * (found.guarantee.epsilon or 9)
+
+
+@pytest.mark.parametrize(
+    ("other", "match"),
+    [
+        (sampled(least=2), "below a minimum"),
+        (sampled(fact="everybody"), "may tell who takes part"),
+        (sampled(own=True), "noise that comes and goes"),
+        (sampled(second="sum(y, some) + 2*g"), "counted again|the block is"),
+        (sampled(second="sum(y) + g"), "outside the sample"),
+        (sampled(second="sum(y, some)"), "several releases|there are"),
+    ],
+)
+def test_a_sample_is_not_credited_elsewhere(other: Flow, match: str) -> None:
+    found = derive(sampled(), "world", delta=1e-6)
+    assert "sampling" not in {node.rule for node in derive(other, "world", delta=1e-6).root.walk()}
+    forged(write(other), found, match)
+
+
+def test_who_colludes_or_coordinates_sees_the_sample() -> None:
+    read = document(derive(sampled(), "world", delta=1e-6))
+    for change in ({"coalition": "person.0", "colluders": [0]}, {"coalition": "hub"}):
+        told = {**read["guarantee"], "coalition": change["coalition"]}
+        with pytest.raises(VerificationFailed):
+            verify(from_json({**read, **change, "guarantee": told}))
+
+
+def test_a_secret_outside_the_sample_keeps_its_block_from_credit() -> None:
+    forged(write(sampled(second="sum(y) + g")), derive(sampled(), "world", delta=1e-6), "outside the sample")
+
+
+def crossed(*, adaptive: bool) -> Flow:
+    built = FlowBuilder("crossed", about="round 1 uses noise of round 2").agents(person=3).party("hub")
+    built = built.table("crossed", [[1, 1], [0, 1]])
+    built = built.secret(
+        "x", of="person", range=(0, 4), neighboring="replace-one", adaptive=adaptive, whole=True, rounds=2
+    )
+    built = built.noise("g", of="person", law="discrete gaussian", variance=16, rounds=2)
+    return built.message("m", by="person", says="x + apply(g, crossed)", to="hub").build()
+
+
+def test_noise_is_not_moved_by_inputs_that_are_chosen_later() -> None:
+    found = accepted(crossed(adaptive=False), "hub")
+    assert "moved1" in found.root.find("integer certificate").vectors
+    forged(write(crossed(adaptive=True)), found, "before the inputs are known")
+
+
+def test_a_leak_in_rows_that_are_told_twice_is_one() -> None:
+    built = FlowBuilder("twice", about="a sum before and after").agents(person=2).party("hub")
+    built = built.secret("x", of="person", range=(0, 1), neighboring="replace-one", adaptive=False)
+    built = built.noise("own", of="person", law="gaussian", variance=1)
+    for name, says in (("a", "sum(x + own)"), ("b", ""), ("c", "sum(x + own)")):
+        by, text = ("hub", says) if says else ("person", "2*x - own/3")
+        built = built.message(name, by=by, says=text, to="everybody")
+    checked = verify(from_json(document(derive(built.build(), "world", delta=1e-5))))
+    assert not checked.holds
+    assert "the leak is one" in checked.claims
+
+
+def batch(*, least: int = 700, to: str = "hub", extra: bool = False) -> Flow:
+    built = FlowBuilder("batch", about="shuffled answers").agents(person=900).party("hub").party("mixer")
+    built = built.secret("q", of="person", choices=2, neighboring="replace-one", adaptive=False)
+    built = built.report("r", secret=QUERY, ratio=3, to=to, shuffled_by="mixer", least=least)
+    return built.report("s", secret=QUERY, ratio=3, to="hub").build() if extra else built.build()
+
+
+@pytest.mark.parametrize(
+    ("other", "match"),
+    [(batch(least=600), "only 600 honest"), (batch(extra=True), "there are 2 blocks")],
+)
+def test_a_batch_hides_no_more_than_its_reports(other: Flow, match: str) -> None:
+    found = accepted(batch(), "hub")
+    assert found.root.find("shuffling").numbers["reports"] == 700
+    forged(write(other), found, match)
+
+
+@pytest.mark.parametrize("against", ["mixer", "hub + mixer", "network + hub", "hub + 30% of agents"])
+def test_a_batch_hides_nothing_from_who_mixes_or_watches_it(against: str) -> None:
+    read = document(derive(batch(), "hub", delta=1e-6))
+    read["guarantee"]["coalition"] = read["coalition"] = against
+    with pytest.raises(VerificationFailed):
+        verify(from_json(read))
+
+
+def test_what_is_told_to_agents_alone_makes_later_inputs_unknown() -> None:
+    built = FlowBuilder("hidden", about="a report to agents").agents(person=3).party("hub")
+    built = built.secret("x", of="person", range=(0, 1), neighboring="replace-one", adaptive=True, rounds=2)
+    built = built.secret("q", of="person", choices=2, neighboring="replace-one", adaptive=False)
+    built = built.noise("own", of="person", law="gaussian", variance=4, rounds=2)
+    built = built.message("m", by="person", says="x + own", to="everybody")
+    found = accepted(built.build(), "world")
+    told = built.report("r", secret=QUERY, ratio=3, to="person").build()
+    assert derive(told, "world", delta=1e-6).guarantee.epsilon is None
+    forged(write(told), found, "inputs may depend on 'r'")
+    seen = built.message("all", by="hub", says="sum(x + own)", to="person").build()
+    assert derive(seen, "world", delta=1e-6).guarantee.epsilon is None  # nothing says that the hub adds nothing
+    accepted(seen, "person.0")
+
+
+def test_words_count_right() -> None:
+    claims = verify(derive(distributed_sum(6, share_variance=Fraction(1, 2)), "world", delta=1e-6)).claims
+    assert "1 block about agent 0 composes" in claims
+    assert any("1 coalition was looked at" in claim for claim in claims)
+    many = verify(derive(pairwise(5, Wiring.RING, own_variance=Fraction(1), pair_variance=Fraction(3)), "20% of agents",
+                         delta=1e-6)).claims  # fmt: skip
+    assert any("5 coalitions were looked at" in claim for claim in many)

@@ -167,8 +167,11 @@ def _unknown(watch: Watch, expansion: Expansion, name: str, members: list[int]) 
 
 
 def _distinct(rows: list[Row]) -> list[Row]:
-    """Of equal rows the first."""
-    return list({frozenset(row.items()): row for row in reversed(rows)}.values())[::-1]
+    """Of equal rows the first, in its place."""
+    kept: dict[frozenset[tuple[Column, Number]], Row] = {}
+    for row in rows:
+        kept.setdefault(frozenset(row.items()), row)
+    return list(kept.values())
 
 
 def _numbered(
