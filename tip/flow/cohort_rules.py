@@ -8,18 +8,29 @@ the noise and the secrets within a sum over a cohort
 
 - stand in no other sum and nowhere else in the block (x in two sums over different sets: their difference shows it),
 - are new in each round that the sum has (one draw in two sums over different sets: the same),
-- come as they are, multiplied by numbers only (no function carries one member's value to another or to another round).
+- come as they are, multiplied by numbers only (no function carries one member's value to another or another round),
+- come all in sums, or all in means (in sums and means of one set two factors change, and no size of it is the worst).
+
+A mean over more members than the least moves by less: that is a smaller change, as every change allows. Noise of the
+members themselves protects an agent only in the rounds in which that agent is in the set: others may hold
+colluders alone. So where members' noise stands in the sums of a block, an honest member is sure only if
+
+- all secrets of the block stand in sums over that one cohort (whoever changes anything is in the set), and
+- rounds are alike, or there is one: what hides a round's values is the noise of that round.
+
+With means this holds too: times the size m, the rows are sums, and other noise is m times as strong.
 
 Where one of these fails, law 17 wants a rule that does not exist yet.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tip.flow.blocks import alike_rounds
 from tip.flow.collusion import tell_apart
 from tip.flow.expressions import Added, Applied, Scaled, Symbol
 from tip.flow.seeing import Insiders
@@ -33,12 +44,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """How a symbol enters a message: in a sum over which cohort ("": none), if as it is, and of how many rounds."""
+    """How a symbol enters a message: in a sum over which cohort ("": none), if as it is, and of how many rounds.
+
+    `function`: "sum" or "mean" over the cohort.
+    """
 
     symbol: str
     cohort: str = ""
     plain: bool = True
     rounds: int = 0
+    function: str = ""
 
 
 def uses_of(flow: Flow, names: tuple[str, ...]) -> frozenset[Use]:
@@ -53,7 +68,7 @@ def uses_of(flow: Flow, names: tuple[str, ...]) -> frozenset[Use]:
                     done[name, place] = walk(known[name].says, place)
                 return done[name, place]
             case Symbol(name):
-                return frozenset({Use(name, place.cohort, place.plain, place.rounds)})
+                return frozenset({replace(place, symbol=name)})
             case Scaled():
                 return walk(expression.of, place)
             case Added():
@@ -67,10 +82,10 @@ def uses_of(flow: Flow, names: tuple[str, ...]) -> frozenset[Use]:
 def _within(flow: Flow, call: Applied, place: Use) -> Use:
     """The place of what a function is applied to."""
     if place.cohort:
-        return Use("", place.cohort, plain=False, rounds=place.rounds)
+        return replace(place, plain=False)
     cohorts = {cohort.name for cohort in flow.cohorts}
     if call.function in {"sum", "mean"} and call.arguments and call.arguments[0] in cohorts:
-        return Use("", str(call.arguments[0]), rounds=shape(flow, call.of).rounds)
+        return Use("", str(call.arguments[0]), rounds=shape(flow, call.of).rounds, function=call.function)
     return place
 
 
@@ -92,6 +107,25 @@ def changing_cohorts(seen: Seen) -> str:
             return f"a rule for functions of {use.symbol!r} within a sum over {use.cohort!r}"
         if rounds[use.symbol] != use.rounds:
             return f"a rule for cohorts that may change between rounds which share {use.symbol!r}"
+        if any(other.cohort == use.cohort and other.function != use.function for other in found):
+            return f"a rule for both sums and means over {use.cohort!r}, of which no size is the worst"
+    return _unsure_noise(seen, found)
+
+
+def _unsure_noise(seen: Seen, found: frozenset[Use]) -> str:
+    """Empty if an honest member's noise is sure to be in each sum that has to be hidden by it; else the rule wanted."""
+    flow, messages = seen.view.flow, seen.view.messages
+    noises = {noise.name for noise in flow.noises}
+    cohorts = {use.cohort for use in found} - {""}
+    hiding = sorted(use.symbol for use in found if use.cohort and use.symbol in noises)
+    if not hiding:
+        return ""
+    if len(cohorts) > 1 or any(not use.cohort and use.symbol not in noises for use in found):
+        return f"a rule for members' noise {hiding[0]!r} that hides others than those in the sum: it may hold none"
+    everything: tuple[Secret | Noise, ...] = (*flow.secrets, *flow.noises)
+    rounds = {symbol.rounds for symbol in everything if symbol.name in {use.symbol for use in found}}
+    if rounds != {1} and not alike_rounds(flow, messages):
+        return f"a rule for members' noise {hiding[0]!r} that hides other rounds than those they take part in"
     return ""
 
 

@@ -13,8 +13,9 @@ Conventions that all rooms share:
    round. Where values of one round and of T rounds are added, the former is the same in all rounds; a
    value of one row (of a party or of a group of one) is added to values of one row only.
 3. *Changes.* Two neighboring inputs differ in all secrets of one agent: in each round t of secret s by d_t
-   with |d_t|^2 <= s.squared_reach (L2, the relation's own reach; law 12). An agent takes part in at most
-   `participations` of the rounds, with all its secrets together (of several secrets the largest number holds).
+   with |d_t|^2 <= s.squared_reach (L2, the relation's own reach; law 12). Of each secret
+   the rounds in which an agent takes part, at most `participations`, change; rounds that are alike hold for all
+   secrets of a block together, so there the largest number of them counts.
 4. *Noise* is independent in each member, round and coordinate. It is known to the agent that draws it, to
    both ends of an edge, or to the party that draws it, and to `known_to`.
 5. *Seeing.* Who sends a message knows it; who is named in `to` sees it; "everybody" is the world.
