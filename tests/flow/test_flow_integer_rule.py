@@ -114,3 +114,37 @@ def test_laplace_noise() -> None:
     )
     shared = block(told)
     assert laplace_loss(shared, 0, view_node(shared)).event is None  # the hub knows its own noise
+
+
+BIG = 2**53
+
+
+@pytest.mark.parametrize(
+    ("says", "law", "keys", "ring"),
+    [
+        (f"{BIG + 1}*x + {BIG}*g", "discrete gaussian", {"variance": 16}, 0),  # modulo 2^53 this is x
+        (f"{BIG + 1}*x + {BIG}*g", "uniform", {}, 64),  # so are its lowest bits
+        (f"{BIG + 1}*x + x + g", "discrete laplace", {"scale": 2}, 0),
+    ],
+)
+def test_coefficients_that_floats_round_prove_nothing(says: str, law: str, keys: dict[str, int], ring: int) -> None:
+    made = started().noise("g", of="person", law=law, **keys)  # type: ignore[arg-type]  # a table of keys
+    made = made.message("m", by="person", says=says, to="hub", ring=ring)
+    found = block(made)
+    rule = laplace_loss if law == "discrete laplace" else integer_loss
+    outcome = rule(found, 0, view_node(found))
+    assert outcome.event is None
+    assert "52 bits" in outcome.missing
+
+
+def test_noise_that_is_shown_before_it_hides_an_adaptive_value() -> None:
+    def told(adaptive: bool) -> Outcome:  # noqa: FBT001 - a table
+        made = started(adaptive=adaptive)
+        for name in ("g", "h"):
+            made = made.noise(name, of="person", law="discrete gaussian", variance=1)
+        made = made.message("a", by="person", says="2*g + h", to="hub")
+        return loss(made.message("m", by="person", says="x + g", to="hub"))
+
+    assert told(adaptive=False).event is not None
+    assert told(adaptive=True).event is None  # after 2 g + h has been seen, g has another law, and x may follow it
+    assert "adaptive" in told(adaptive=True).missing

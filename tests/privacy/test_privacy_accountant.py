@@ -8,7 +8,7 @@ from fractions import Fraction
 import pytest
 
 from tip.errors import ConfigurationError
-from tip.privacy import accountant, gaussian, integer
+from tip.privacy import accountant, gaussian, integer, losses
 from tip.privacy.events import (
     Composed,
     Concentrated,
@@ -20,6 +20,7 @@ from tip.privacy.events import (
     Laplace,
     Nothing,
     PoissonSampled,
+    PureLoss,
     RandomizedResponse,
     Repeated,
     Unprotected,
@@ -108,7 +109,7 @@ def test_a_release_proven_elsewhere_goes_through_zcdp() -> None:
     assert "Poisson sample of Concentrated" in accountant.missing_rule(
         PoissonSampled(Fraction(1, 2), event.events[0]), ADD
     )
-    assert "Concentrated" in accountant.missing_rule(Composed((event, RESPONSE)), REPLACE)
+    assert "Concentrated" in accountant.missing_rule(Composed((event, RESPONSE)), ADD)
 
 
 def test_nothing_costs_nothing() -> None:
@@ -127,7 +128,7 @@ def test_nothing_costs_nothing() -> None:
         (PoissonSampled(Fraction(1, 10), SUM), ADD, "a Poisson sample of DiscreteGaussianSum"),
         (PoissonSampled(Fraction(1, 10), Repeated(Gaussian(1.0), 2)), ADD, "a Poisson sample of Repeated"),
         (Composed((SUM, sampled("0.01", 1, 10))), ADD, "DiscreteGaussianSum together with"),
-        (Composed((SUM, RESPONSE)), REPLACE, "DiscreteGaussianSum together with"),
+        (Composed((SUM, RESPONSE)), ADD, "DiscreteGaussianSum together with"),
         (RESPONSE, ADD, "randomized response"),
     ],
 )
@@ -154,3 +155,34 @@ def test_noise_far_too_small_is_charged_by_zcdp_where_no_distribution_is_left() 
     event = Composed((DiscreteGaussian(30, Fraction(3, 2)),))
     assert accountant.epsilon(event, 1e-6, Neighboring.REPLACE_ONE) == integer.epsilon_of_rho(Fraction(300), 1e-6)
     assert accountant.delta(event, 1.0, Neighboring.REPLACE_ONE) == 1.0
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        Laplace(1e6),
+        Laplace(1e300),
+        DiscreteLaplace(10**12, Fraction(10)),
+        DiscreteGaussian(10**6, Fraction(10)),
+        DiscreteGaussian(10**9, Fraction(10**18)),
+        Repeated(Laplace(5.0), 10**6),
+        Composed((Gaussian(1e5), Laplace(1.0))),
+        PureLoss(Fraction(10) ** 1000),
+    ],
+)
+def test_losses_too_large_for_a_distribution_are_bounded_otherwise(event: Event) -> None:
+    rho, pure = losses.rho(event), losses.pure(event)
+    assert rho is not None
+    bounds = [integer.epsilon_of_rho(rho, 1e-6), *([] if pure is None else [pure])]
+    assert accountant.epsilon(event, 1e-6, REPLACE) == min(bounds)
+
+
+def test_what_is_too_large_and_has_no_other_rule_is_not_proven() -> None:
+    assert "losses so large" in accountant.missing_rule(PoissonSampled(Fraction(1, 2), Gaussian(1e4)), ADD)
+
+
+def test_answers_by_chance_compose_with_sums_of_noise() -> None:
+    event = Composed((SUM, PureLoss(Fraction(2))))
+    rho = integer.rho_of_sum(SUM) + Fraction(math.log(2)) ** 2 / 2
+    assert accountant.epsilon(event, 1e-6, REPLACE) == pytest.approx(integer.epsilon_of_rho(rho, 1e-6), rel=1e-12)
+    assert accountant.missing_rule(event, ADD)

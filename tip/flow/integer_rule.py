@@ -49,7 +49,7 @@ def _proven(
     seen: Seen, agent: int, premise: Node, rule: Callable[[IntegerView, Change], Proof | Missing], *, whole: bool
 ) -> Outcome:
     """The outcome of a rule on what surrounds the agent, or on what masks leave."""
-    refused = _not_whole(seen) if whole else ""
+    refused = _coarse(seen) or (_not_whole(seen) if whole else "")
     if refused:
         return unproven("not proven", refused, premise)
     masked = Law.UNIFORM in seen.laws
@@ -77,7 +77,7 @@ def _causal(seen: Seen, view: IntegerView, proof: Proof) -> bool:
     """
     labels = seen.view.secret_symbol, seen.view.secret_round
     moved = {column for shift in proof.shifts for column in shift.moves}
-    if len(moved) < 2 or not any(seen.view.flow.secrets[int(labels[0][column])].adaptive for column in moved):
+    if not any(seen.view.flow.secrets[int(labels[0][column])].adaptive for column in moved):
         return True
     for shift in proof.shifts:
         wanted: dict[int, int] = {}
@@ -95,6 +95,11 @@ def _causal(seen: Seen, view: IntegerView, proof: Proof) -> bool:
             if any(known.get(symbol, -1) < turn for symbol, turn in wanted.items()):
                 return False
     return True
+
+
+def _coarse(seen: Seen) -> str:
+    """Empty if floats hold every coefficient: a rounded one may be odd where its own is even, or equal to another."""
+    return "" if seen.view.exact else "a rule for whole-number or Laplace noise with coefficients beyond 52 bits"
 
 
 def _not_whole(seen: Seen) -> str:

@@ -1,13 +1,15 @@
 """From events to epsilon and delta: the only door to dp_accounting.
 
 `missing_rule(event, neighboring)` answers, before anything is computed, whether there is a proven
-rule; `epsilon` and `delta` raise its words. Two families of rules:
+rule; `epsilon` and `delta` raise its words. Three families of rules:
 
-1. *zCDP*: everything with a rule in `tip.privacy.integer`, which means sums of integer noise above all.
+1. *zCDP*: everything with a rule in `tip.privacy.integer`, which means sums of integer noise above all; and pure
+   losses, which are epsilon^2 / 2-zCDP.
 2. *PLD*: the privacy loss distribution of dp_accounting (connect the dots, pessimistic), for
-   Gaussian, Laplace, their discrete forms, randomized response and Poisson sampling of these.
+   Gaussian, Laplace, their discrete forms, randomized response and Poisson sampling of these, where it is small enough.
+3. *Pure*: the epsilons of pure losses add up, whatever delta is.
 
-Where both apply the smaller epsilon is promised. Poisson sampling has a rule under add-remove-one
+Where several apply the smallest epsilon is promised. Poisson sampling has a rule under add-remove-one
 only (law 5): for replace-one no dominating pair has been proven here. The numbers of the second
 family are dp_accounting's floats, whose discretization errs upward, and are raised by a relative 2^-40.
 """
@@ -21,7 +23,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 from tip.errors import ConfigurationError
-from tip.privacy import gaussian
+from tip.privacy import gaussian, losses
 from tip.privacy.checks import not_negative, probability
 from tip.privacy.events import (
     Composed,
@@ -37,7 +39,7 @@ from tip.privacy.events import (
     Unprotected,
 )
 from tip.privacy.guarantees import Neighboring
-from tip.privacy.integer import delta_of_rho, epsilon_of_rho, rho_of
+from tip.privacy.integer import delta_of_rho, epsilon_of_rho
 from tip.privacy.rounding import down, lowered, sqrt_up, up
 
 if TYPE_CHECKING:
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
     from tip.privacy.events import Event
 
 _INTERVAL: Final = 1e-4  # of dp_accounting's grid: its default
+_MOST_VALUES: Final = float(1 << 23)  # of a distribution on that grid: seconds and some hundred megabytes
 _SLACK: Final = 1 + 2.0**-40
 _SAMPLED: Final = (Gaussian, Laplace, DiscreteGaussian, DiscreteLaplace)
 
@@ -60,8 +63,10 @@ def epsilon(event: Event, delta: float, neighboring: Neighboring) -> float:
         bounds.append(gaussian.epsilon_of(mu, delta))
     elif not _pld_missing(event, neighboring):
         bounds.append(_by_distribution(event, lambda pld: pld.get_epsilon_for_delta(delta)))
-    if (rho := rho_of(event)) is not None:
+    if (rho := losses.rho(event)) is not None:
         bounds.append(epsilon_of_rho(rho, delta))
+    if (pure := losses.pure(event)) is not None:
+        bounds.append(pure)
     return _finite(min(bounds))
 
 
@@ -74,15 +79,17 @@ def delta(event: Event, epsilon: float, neighboring: Neighboring) -> float:  # t
         bounds.append(gaussian.delta_of(epsilon, mu))
     elif not _pld_missing(event, neighboring):
         bounds.append(_by_distribution(event, lambda pld: pld.get_delta_for_epsilon(epsilon)))
-    if (rho := rho_of(event)) is not None:
+    if (rho := losses.rho(event)) is not None:
         bounds.append(delta_of_rho(rho, epsilon))
+    if (pure := losses.pure(event)) is not None and pure <= epsilon:
+        bounds.append(0.0)
     return min(bounds)
 
 
 def missing_rule(event: Event, neighboring: Neighboring) -> str:
     """Empty if some family has a proven rule for the event under this relation; else what is missing."""
     problem = _pld_missing(event, neighboring)
-    return problem if problem and rho_of(event) is None else ""
+    return problem if problem and (losses.rho(event) is None or not losses.of_relation(event, neighboring)) else ""
 
 
 def _refuse(event: Event, neighboring: Neighboring) -> None:
@@ -138,12 +145,20 @@ def _squared_mu(event: Event) -> Fraction | None:
 
 
 def _pld_missing(event: Event, neighboring: Neighboring) -> str:
-    """Empty if dp_accounting's distribution is a proven bound for the event; else what is missing."""
+    """Empty if dp_accounting's distribution is a proven bound for the event and small enough; else what is missing."""
+    problem = _unruled(event, neighboring)
+    return problem or (
+        "" if losses.values(event, _INTERVAL) <= _MOST_VALUES else "losses so large, or noise so wide, on a grid"
+    )
+
+
+def _unruled(event: Event, neighboring: Neighboring) -> str:
+    """The same whatever the size."""
     match event:
         case Repeated():
-            return _pld_missing(event.event, neighboring)
+            return _unruled(event.event, neighboring)
         case Composed():
-            return next((text for part in event.events if (text := _pld_missing(part, neighboring))), "")
+            return next((text for part in event.events if (text := _unruled(part, neighboring))), "")
         case PoissonSampled():
             return _sampling_missing(event, neighboring)
         case RandomizedResponse() | PureLoss() if neighboring is not Neighboring.REPLACE_ONE:
