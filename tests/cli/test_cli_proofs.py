@@ -96,8 +96,8 @@ def test_a_flow_is_explained_without_being_asked_more(runner: CliRunner) -> None
 
 
 def test_what_no_guarantee_covers_is_said_of_plans(runner: CliRunner) -> None:
-    assert "Not protected: " in words_of(runner, "explain", SURVEY, "--for", "participant")
-    assert f"Non protégé{WIDE}: " in words_of(runner, "explain", QUESTION, "--lang", "fr")
+    assert "This is not protected:" in words_of(runner, "explain", SURVEY, "--for", "participant")
+    assert f"Ceci n’est pas protégé{WIDE}:" in words_of(runner, "explain", QUESTION, "--lang", "fr")
 
 
 def test_another_coalition_is_answered(runner: CliRunner) -> None:

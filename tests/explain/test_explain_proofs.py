@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tip.explain.words import in_words, tell
-from tip.flow.derivation import Derivation, Node
+from tip.flow.derivation import Derivation, Node, Scalar
 from tip.flow.expressions import parse
 from tip.flow.model import Ball, Flow, Group, Law, Message, Noise, Secret
 from tip.flow.reasoning import derive
@@ -47,20 +47,30 @@ def derivation(root: Node, guarantee: Guarantee) -> Derivation:
 
 def proof(value: Fraction) -> Node:
     view = Node("view", "two messages", {"messages": "loud, soft", "rows": 2})
-    inner = Node("linear-gaussian", "its shift is the noise's.", {"mu_squared": value}, (view,), "docs/flow-rules.md")
-    return Node("conversion", "epsilon from mu", {"epsilon": 1.25, "from": "mu"}, (inner,))
+    numbers: dict[str, Scalar] = {"mu_squared": value, "lower": value, "agent": 1}
+    inner = Node("linear-gaussian", "its shift is the noise's.", numbers, (view,), "docs/flow-rules.md; law 12")
+    return Node("conversion", "x", {"epsilon": 1.25, "delta": 1e-5, "from": "mu", "mu_squared": value}, (inner,))
 
 
 def test_each_step_is_told_with_its_numbers_and_source() -> None:
     guarantee = promise()
     told = tell(guarantee, "reviewer", derivation=derivation(proof(Fraction(9, 4)), guarantee)).proof
     assert told == (
-        "Step 1 [conversion]: epsilon from mu. Numbers: epsilon = 1.25, from = mu.",
-        "Step 1.1 [linear-gaussian]: its shift is the noise's. Numbers: mu_squared = 9/4. Source: docs/flow-rules.md.",
+        (
+            "Step 1 [conversion]: mu is at most 1.5, so by the curve of the normal distribution epsilon is at most "
+            "1.25 at delta 1e-5. Numbers: epsilon = 1.25, delta = 1e-5, from = mu, mu_squared = 9/4."
+        ),
+        (
+            "Step 1.1 [linear-gaussian]: mu^2 of agent 1 lies between 2.25 and 2.25: the attack z reaches the lower "
+            "end, the certificate w proves the upper one. Numbers: mu_squared = 9/4, lower = 9/4, agent = 1. Source: "
+            "docs/flow-rules.md; law 12."
+        ),
         "Step 1.1.1 [view]: two messages. Numbers: messages = loud, soft, rows = 2.",
     )
     french = tell(guarantee, "reviewer", "fr", derivation=derivation(proof(Fraction(9, 4)), guarantee)).proof
-    assert french[0].startswith("Étape 1 [conversion]\u00a0: epsilon from mu. Nombres\u00a0: epsilon = 1,25")
+    assert french[0].startswith("Étape 1 [conversion]\u00a0: mu vaut au plus 1,5\u202f; par la courbe")
+    assert french[1].endswith("Source\u00a0: docs/flow-rules.md\u202f; loi 12.")
+    assert "[view]\u00a0: «\u00a0two messages\u00a0». Nombres" in french[2]  # a number is missing: quoted
     for audience in ("participant", "engineer"):
         assert tell(guarantee, audience, derivation=derivation(proof(Fraction(1)), guarantee)).proof == ()
 
@@ -69,9 +79,9 @@ def test_each_step_is_told_with_its_numbers_and_source() -> None:
 def test_long_fractions_are_enclosed(value: Fraction) -> None:
     guarantee = promise()
     told = tell(guarantee, "reviewer", derivation=derivation(proof(value), guarantee)).proof[1]
-    between = re.search(r"mu_squared = between (\S+) and (\S+)\. Source", told)
+    between = re.search(r"mu_squared = between (\S+) and (\S+), lower", told)
     if between is None:
-        assert f"mu_squared = {value}. " in told.replace(",", "")
+        assert f"mu_squared = {value} lower" in told.replace(",", "")
     else:
         low, high = Fraction(between[1]), Fraction(between[2])
         assert low <= value <= high
@@ -122,7 +132,7 @@ def test_a_long_or_modular_leak_is_told_short() -> None:
     view = Node("view", "seen", {"messages": "loud", "rows": 40})
     node = Node("leak", "z", {"ring": 16}, (view,), vectors={"z": np.ones(40)})
     told = " ".join(in_words(UNPROVEN, "engineer", derivation=derivation(node, UNPROVEN)))
-    assert "1.0 × [7] + … (40) (mod 2^16)" in told
+    assert "1 × [7] + … (40) (mod 2^16)" in told
     assert "[8]" not in told
 
 

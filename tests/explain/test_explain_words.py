@@ -167,7 +167,8 @@ def test_a_weak_guarantee_says_that_it_is_none() -> None:
 def test_what_nothing_enforces_comes_first() -> None:
     first = in_words(promise())[0]
     assert first.startswith("Beware, nothing enforces this: whoever runs the rounds sees only totals")
-    assert f"It relies on: {OWN.sentence}" in in_words(promise())
+    words = in_words(promise())
+    assert words[-2:] == ("It relies on the following:", f"– T{OWN.sentence[1:]}")
     for audience in ("engineer", "reviewer"):
         words = in_words(promise(), audience)
         assert words[0] == f"Assumed (ideal-sum): {IDEAL.sentence}."
@@ -192,7 +193,7 @@ def test_the_status_is_told(status: Status, word: str) -> None:
 @pytest.mark.parametrize("unit", Unit)
 @pytest.mark.parametrize("relation", Neighboring)
 def test_each_unit_and_relation_has_words(unit: Unit, relation: Neighboring) -> None:
-    assert len(in_words(promise(unit=unit, neighboring=relation))) == 9
+    assert len(in_words(promise(unit=unit, neighboring=relation))) == 10
 
 
 def test_security_and_distance_are_told() -> None:
@@ -321,10 +322,19 @@ def test_the_examples_differ() -> None:
 
 
 def test_several_guarantees_say_an_assumption_once_and_what_nothing_enforces_each_time() -> None:
-    first, second = in_turn([promise(), promise(epsilon=2.0)])
+    other = Assumption("aes-256", "the keystream cannot be told from random bits")
+    first, second, third = in_turn(
+        [promise(), promise(epsilon=2.0), promise(epsilon=3.0, assumptions=(OWN, other, IDEAL))]
+    )
     assert first == in_words(promise())
-    assert second == tuple(s for s in in_words(promise(epsilon=2.0)) if OWN.sentence not in s)
-    assert second[0].startswith("Beware, nothing enforces this")
+    item = f"– T{OWN.sentence[1:]}"
+    assert item in first
+    assert item not in (*second, *third)
+    for words in (second, third):
+        assert words[0].startswith("Beware, nothing enforces this")
+    assert second[-1] == "It relies on what is named above."
+    assert third[-2] == "It relies on what is named above and on the following:"
+    assert third[-1].startswith("– The encryption")
 
 
 def test_odds_beyond_the_floats_are_told_as_a_power() -> None:
@@ -337,8 +347,11 @@ def test_the_parts_are_the_whole_in_order() -> None:
     told = tell(promise(), protocol="clear")
     assert told.sentences == in_words(promise(), protocol="clear")
     assert len(told.open) == 1 + len(NOT_PROTECTED)
-    assert told.open[0].startswith("Not protected: what you send against the coordinator")
-    assert told.sentences[: len(told.sentences) - len(told.open)] == in_words(promise())
+    assert told.open[0].startswith("What you send against the coordinator")
+    assert told.sentences[: len(told.sentences) - len(told.open) - 1] == in_words(promise())
+    assert told.sentences[-len(told.open) - 1] == "This is not protected:"
+    engineers = tell(promise(), "engineer", protocol="clear").open
+    assert engineers[0].startswith("Not protected: what you send against the coordinator")
     assert len(told.premises) == 1
 
 
@@ -351,5 +364,11 @@ def test_who_is_nobody_is_refused(audience: Any, language: Any) -> None:  # noqa
 def test_a_seeded_run_is_warned_of_and_not_relied_on() -> None:
     seeded = Assumption("seeded", "all randomness follows from the plan's seed")
     words = in_words(promise(assumptions=(seeded,), status=Status.SIMULATED))
-    assert words[-1].startswith("Beware: all chance in this run follows from one starting number")
-    assert not [s for s in words if s.startswith("It relies on")]
+    assert words[0].startswith("This is a simulation: nothing is promised in earnest")
+    assert "starting number" not in " ".join(words[1:])  # once is enough
+    earlier = Assumption("seeded-before", "an earlier run was seeded")
+    (warned,) = tell(promise(assumptions=(OWN, earlier))).warnings
+    assert warned.startswith("Beware: an earlier run drew its chance from one starting number")
+    for assumption in (seeded, earlier):
+        assert not tell(promise(assumptions=(assumption,))).premises
+        assert tell(promise(assumptions=(assumption,)), "engineer").premises

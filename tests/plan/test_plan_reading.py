@@ -129,11 +129,12 @@ def _as_table(requirement: Requirement) -> str:
 
 
 def test_files_that_are_no_plan(tmp_path: Path) -> None:
-    (tmp_path / "near.toml").write_text("format = 1")
+    (tmp_path / "near.toml").write_text("[task]\n")
+    (tmp_path / "flow.toml").write_text("[agents]\n")
     (tmp_path / "latin.toml").write_bytes(b"format = 1\nname = '\xe9'\n")
     (tmp_path / "huge.toml").write_bytes(b"#" * (1 << 20) + b"\n")
     cases = {
-        "missing.toml": r"missing.toml does not exist. Plans that stand there: .*near.toml",
+        "missing.toml": r"missing.toml does not exist. Plans that stand there: [^,]*near.toml.$",
         ".": "is a folder, not a plan",
         "latin.toml": r"latin.toml:2 is not UTF-8",
         "huge.toml": "larger than a plan",

@@ -343,7 +343,7 @@ def test_each_requirement_is_worded(a_run: RunFolder) -> None:
     assert [g.coalition.text for g in told.asked] == ["coordinator + 10% of agents", "world"]
     assert text.count("Also required") == 1
     for sentence in [*in_words(told.asked[0]), *in_words(told.asked[1])[:2]]:
-        assert sentence in text
+        assert sentence.removeprefix("– ") in text  # an item of a list, which a page draws as one
 
 
 @pytest.mark.parametrize(

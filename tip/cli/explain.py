@@ -32,7 +32,7 @@ _NOTICED: Final = "(noticed: in at most so many cases out of 100, at 1 false ala
 
 def explain(path: Path | None, config: Iterable[str], *, json: bool) -> int:
     """Print what a plan promises against each standard observer; returns the exit code."""
-    plan = chosen_plan(path, config)
+    plan = chosen_plan(path, config, command="explain")
     told = explained_question(plan) if isinstance(plan, QuestionPlan) else explained(plan)
     if json:
         entries = told.to_json()

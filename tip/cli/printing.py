@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tip.privacy.guarantees import Guarantee
 
 _INDENT: Final = "  "
+_ITEM: Final = "– "  # of a list
 _TIED: Final = {0xA0: "\ue000", 0x202F: "\ue001"}  # spaces that no line may end at, while lines are broken
 _UNTIED: Final = {0xE000: "\u00a0", 0xE001: "\u202f"}
 OUTSIDE: Final = "evaluation only, outside the guarantee"
@@ -58,8 +59,11 @@ def title(console: Console, text: str) -> None:
 def sentences(console: Console, lines: Iterable[str]) -> None:
     """Sentences, one after another, indented and wrapped at the width of the terminal."""
     for line in lines:
-        for part in Text(plain(line).translate(_TIED)).wrap(console, max(console.width - len(_INDENT), 20)):
-            console.print(f"{_INDENT}{part.plain.rstrip().translate(_UNTIED)}", soft_wrap=True)
+        inner = _INDENT if line.startswith(_ITEM) else ""  # the further lines of an item stand below its words
+        width = max(console.width - len(_INDENT + inner), 20)
+        for number, part in enumerate(Text(plain(line).translate(_TIED)).wrap(console, width)):
+            margin = _INDENT + (inner if number else "")
+            console.print(f"{margin}{part.plain.rstrip().translate(_UNTIED)}", soft_wrap=True)
 
 
 def promises(console: Console, guarantees: Iterable[Guarantee]) -> None:

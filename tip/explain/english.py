@@ -5,8 +5,10 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
-from tip.explain.figures import english_count, rounded_up
+from tip.explain.figures import english_count, rounded_down, rounded_up
+from tip.explain.steps_english import ENGLISH_STEPS
 from tip.explain.tongue import Drawn, Exact, Plain, Sights, Staged, Tongue, Who
+from tip.flow.hidden import Law
 from tip.privacy.coalitions import COORDINATOR, NETWORK, Chosen
 from tip.privacy.guarantees import Kind, Neighboring, Security, Status, Unit
 from tip.privacy.rounding import up
@@ -109,8 +111,11 @@ _PLAIN: Final = Plain(
     "observers.",
     unenforced="Beware, nothing enforces this: {sentence}.",
     caveat="Beware: {sentence}.",
-    relies="It relies on: {sentence}.",
-    open="Not protected: {sentence}",
+    relies="It relies on the following:",
+    relies_again="It relies on what is named above.",
+    relies_besides="It relies on what is named above and on the following:",
+    item="– {sentence}",
+    opens="This is not protected:",
     not_proven="Nothing is promised here, because nothing is proven: act as if they could learn your data.",
     leak="They can read your answer exactly.",
 )
@@ -216,6 +221,10 @@ _STAGED: Final = Staged(
     world="everybody",
     hidden="secret",
     noise="noise",
+    laws={law.value: law.value for law in Law},
+    drawn="noise: ",
+    variance=lambda size: f"variance {size:g}",
+    scale=lambda size: f"scale {size:g}",
     rounds=lambda rounds: f", {rounds:,} rounds",
     report=lambda secret, ratio: f"{secret}, changed by chance (ratio {_ratio(ratio)})",
     mixed=lambda least: f"at least {least:,} of them, mixed",
@@ -240,12 +249,14 @@ ENGLISH: Final = Tongue(
     language="en",
     count=english_count,
     figure=rounded_up,
+    least=rounded_down,
     written=str,
     quoted="“{}”".format,
     comma=", ",
     who=_WHO,
     plain=_PLAIN,
     exact=_EXACT,
+    steps=ENGLISH_STEPS,
     sights=_SIGHTS,
     drawn=_DRAWN,
     staged=_STAGED,

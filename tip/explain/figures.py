@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 import re
-from decimal import ROUND_CEILING, Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, localcontext
+from fractions import Fraction
 from typing import Final
 
 THIN: Final = "\u202f"  # between thousands and before ; ? ! in French
 BASES: Final = (100, 1_000, 10_000)
 _SLACK: Final = 1.35  # rounding to a whole count may add so much, else a larger base is taken
+_PRECISE: Final = 50  # digits of a fraction before it is cut
 _LONGEST: Final = 15  # digits before the point; larger figures are powers of ten
 _THOUSANDS: Final = re.compile(r"(?<=\d)(?=(?:\d{3})+$)")
 
@@ -27,17 +29,36 @@ def out_of(probability: float) -> tuple[int, int]:
     return count, base
 
 
-def rounded_up(value: float, digits: int = 3) -> str:
-    """A figure with so many digits, never less than the number as Python writes it; `not bounded` for infinity."""
+def rounded_up(value: float | Fraction, digits: int = 3) -> str:
+    """A figure with so many digits, never less than the fraction, or than the float as Python writes it.
+
+    `not bounded` for infinity.
+    """
     if not math.isfinite(value):
         return "not bounded"
     if value == 0:
         return "0"
-    exact = Decimal(repr(float(value)))
-    up = exact.quantize(Decimal(1).scaleb(exact.adjusted() - digits + 1), rounding=ROUND_CEILING)
+    return _short(value, digits, ROUND_CEILING)
+
+
+def rounded_down(value: float | Fraction, digits: int = 3) -> str:
+    """The same for bounds from below, never more than the number."""
+    if value <= 0 or not math.isfinite(value):
+        return "0"
+    return _short(value, digits, ROUND_FLOOR)
+
+
+def _short(value: float | Fraction, digits: int, rounding: str) -> str:
+    if isinstance(value, Fraction):
+        with localcontext() as context:
+            context.prec, context.rounding = _PRECISE, rounding
+            exact = Decimal(value.numerator) / Decimal(value.denominator)
+    else:
+        exact = Decimal(repr(float(value)))
+    told = exact.quantize(Decimal(1).scaleb(exact.adjusted() - digits + 1), rounding=rounding)
     if not -4 < exact.adjusted() < _LONGEST:
-        return f"{up.normalize():e}".replace("e-0", "e-").replace("e+", "e")
-    return f"{up.normalize():f}"
+        return f"{told.normalize():e}".replace("e-0", "e-").replace("e+", "e")
+    return f"{told.normalize():f}"
 
 
 def english_count(count: int) -> str:
@@ -50,9 +71,14 @@ def french_count(count: int) -> str:
     return f"{count:,}".replace(",", THIN)
 
 
-def french_figure(value: float) -> str:
+def french_figure(value: float | Fraction) -> str:
     """`rounded_up` as a French reader writes it: a decimal comma, narrow spaces between thousands."""
     return french(rounded_up(value)) if math.isfinite(value) else "sans limite"
+
+
+def french_least(value: float | Fraction) -> str:
+    """`rounded_down` as a French reader writes it."""
+    return french(rounded_down(value))
 
 
 def french(figure: str) -> str:

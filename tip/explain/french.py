@@ -9,7 +9,9 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
-from tip.explain.figures import french, french_count, french_figure
+from tip.explain.figures import french, french_count, french_figure, french_least
+from tip.explain.reasons import LAWS
+from tip.explain.steps_french import FRENCH_STEPS
 from tip.explain.tongue import Drawn, Exact, Plain, Sights, Staged, Tongue, Who
 from tip.privacy.coalitions import COORDINATOR, NETWORK, Chosen
 from tip.privacy.guarantees import Kind, Neighboring, Security, Status, Unit
@@ -120,8 +122,11 @@ _PLAIN: Final = Plain(
     "ces observateurs.",
     unenforced="Attention, rien ne l’impose : {sentence}.",
     caveat="Attention : {sentence}.",
-    relies="La promesse repose sur ceci : {sentence}.",
-    open="Non protégé : {sentence}",
+    relies="La promesse repose sur ceci :",
+    relies_again="La promesse repose sur ce qui est indiqué plus haut.",
+    relies_besides="La promesse repose sur ce qui est indiqué plus haut et sur ceci :",
+    item="– {sentence}",
+    opens="Ceci n’est pas protégé :",
     not_proven="Rien n’est promis ici, car rien n’est démontré : faites comme s’ils pouvaient apprendre vos données.",
     leak="Ils peuvent lire exactement votre réponse.",
 )
@@ -253,6 +258,10 @@ _STAGED: Final = Staged(
     world="le public",
     hidden="secret",
     noise="bruit",
+    laws=LAWS,
+    drawn="bruit : ",
+    variance=lambda size: f"variance {french(f'{size:g}')}",
+    scale=lambda size: f"échelle {french(f'{size:g}')}",
     rounds=lambda rounds: f", {french_count(rounds)} tours",
     report=lambda secret, ratio: f"{secret}, modifié au hasard (rapport {_ratio(ratio)})",
     mixed=lambda least: f"au moins {french_count(least)} d’entre eux, mélangés",
@@ -277,12 +286,14 @@ FRENCH: Final = Tongue(
     language="fr",
     count=french_count,
     figure=french_figure,
+    least=french_least,
     written=french,
     quoted="« {} »".format,
     comma=" ; ",
     who=_WHO,
     plain=_PLAIN,
     exact=_EXACT,
+    steps=FRENCH_STEPS,
     sights=_SIGHTS,
     drawn=_DRAWN,
     staged=_STAGED,

@@ -12,6 +12,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, localcontext
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
+from tip.explain.steps import source_in_words, step_in_words
 from tip.privacy.guarantees import Kind, Status
 
 if TYPE_CHECKING:
@@ -87,16 +88,28 @@ def _numbered(node: Node, number: str) -> Iterator[tuple[str, Node]]:
 
 def _step(number: str, node: Node, tongue: Tongue) -> str:
     exact = tongue.exact
-    told = exact.step.format(number=number, rule=node.rule, says=node.says.rstrip("."))
+    told = exact.step.format(number=number, rule=node.rule, says=step_in_words(node, tongue))
     if node.numbers:
-        listed = tongue.comma.join(f"{name} = {_scalar(value, tongue)}" for name, value in node.numbers.items())
+        listed = tongue.comma.join(f"{name} = {_value(name, value, tongue)}" for name, value in node.numbers.items())
         told += exact.numbers.format(numbers=listed)
-    return told + (exact.source.format(source=node.source.rstrip(".")) if node.source else "")
+    return told + _source(node, tongue)
+
+
+def _source(node: Node, tongue: Tongue) -> str:
+    return tongue.exact.source.format(source=source_in_words(node.source, tongue)) if node.source else ""
+
+
+def _value(name: str, value: Scalar, tongue: Tongue) -> str:
+    """Why something stands for all and from what epsilon follows are words of the language."""
+    if name in {"why", "from"} and isinstance(value, str):
+        return tongue.steps.values.get(value, value)
+    return _scalar(value, tongue)
 
 
 def _published(node: Node, tongue: Tongue) -> str:
-    source = tongue.exact.source.format(source=node.source.rstrip(".")) if node.source else ""
-    return tongue.exact.published.format(says=node.says.rstrip(".")) + source
+    says = node.says.rstrip(".")
+    told = says if tongue.language == "en" else tongue.quoted(says)
+    return tongue.exact.published.format(says=told) + _source(node, tongue)
 
 
 def _leak(derivation: Derivation, node: Node, tongue: Tongue) -> str:
@@ -142,7 +155,7 @@ def _scalar(value: Scalar, tongue: Tongue) -> str:
         case str():
             return value
         case float():
-            return tongue.written(repr(value))
+            return tongue.written(repr(value).removesuffix(".0").replace("e-0", "e-"))
         case int():
             return tongue.count(value)
         case Fraction():

@@ -101,17 +101,19 @@ def _holdings(flow: Flow, name: str, eyes: Eyes, words: Staged) -> tuple[Held, .
     graphs = {g.name for g in flow.graphs if g.over == name}
     secrets = [Held(s.name, secret=True, told=words.hidden, seen=eyes.knows(s)) for s in flow.secrets if s.of == name]
     noises = [
-        Held(n.name, secret=False, told=f"{words.noise}: {n.law}{_size(n)}", seen=eyes.knows(n))
+        Held(n.name, secret=False, told=_noise(n, words), seen=eyes.knows(n))
         for n in flow.noises
         if n.of == name or n.of in graphs or name in n.known_to
     ]
     return (*secrets, *noises)
 
 
-def _size(noise: Noise) -> str:
+def _noise(noise: Noise, words: Staged) -> str:
+    """How a noise is drawn, and how large it is."""
+    told = f"{words.drawn}{words.laws.get(noise.law, noise.law)}"
     if noise.variance is not None:
-        return f", variance {float(noise.variance):g}"
-    return "" if noise.scale is None else f", scale {float(noise.scale):g}"
+        return f"{told}, {words.variance(float(noise.variance))}"
+    return told if noise.scale is None else f"{told}, {words.scale(float(noise.scale))}"
 
 
 def _message(flow: Flow, message: Message, places: dict[str, int], eyes: Eyes, words: Staged) -> Act:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from fractions import Fraction
 
+    from tip.explain.stepping import Steps
     from tip.privacy.coalitions import Chosen
     from tip.privacy.guarantees import Kind, Neighboring, Security, Status, Unit
 
@@ -64,7 +65,10 @@ class Plain:
     unenforced: str
     caveat: str
     relies: str
-    open: str
+    relies_again: str  # where others' assumptions were read already
+    relies_besides: str
+    item: str
+    opens: str
     not_proven: str
     leak: str
 
@@ -145,6 +149,10 @@ class Staged:
     world: str
     hidden: str
     noise: str
+    laws: Mapping[str, str]
+    drawn: str  # before a law
+    variance: Callable[[float], str]
+    scale: Callable[[float], str]
     rounds: Callable[[int], str]
     report: Callable[[str, Fraction], str]
     mixed: Callable[[int], str]
@@ -165,13 +173,15 @@ class Tongue:
 
     language: Language
     count: Callable[[int], str]
-    figure: Callable[[float], str]  # rounded up
+    figure: Callable[[float | Fraction], str]  # rounded up
+    least: Callable[[float | Fraction], str]  # rounded down
     written: Callable[[str], str]  # a figure that was written with a point
     quoted: Callable[[str], str]
     comma: str  # between figures
     who: Who
     plain: Plain
     exact: Exact
+    steps: Steps
     sights: Sights
     drawn: Drawn
     staged: Staged

@@ -22,17 +22,18 @@ often than probabilities and epsilons (Nanayakkara et al. 2023, arXiv 2303.00738
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from tip.explain import proofs
 from tip.explain.figures import out_of, rounded_up
-from tip.explain.premises import premise
+from tip.explain.grounds import UNENFORCED, listed, premises, warnings
+from tip.explain.reasons import reason_in_words
 from tip.explain.scopes import scope_in_words
 from tip.explain.sights import not_protected
 from tip.explain.tongue import AUDIENCES, LANGUAGES, Audience, Language, Tongue
 from tip.explain.tongues import check_audience, tongue_of
-from tip.privacy.guarantees import Kind, Security
+from tip.privacy.guarantees import Kind, Security, Status
 from tip.privacy.rounding import up
 
 if TYPE_CHECKING:
@@ -62,9 +63,7 @@ __all__ = [
 
 FALSE_ALARMS: Final = 0.01  # the share at which participants read a hit rate
 _ENGINEER_FALSE_ALARMS: Final = (0.01, 0.1)
-UNENFORCED: Final = "ideal-sum"  # the assumption that nothing in a run enforces
 ONCE: Final = "one-report"  # the assumption of what covers one report, not all that an agent ever sends
-_CAVEATS: Final = ("seeded", "seeded-before")  # assumptions that say that nobody is protected
 _LARGEST_POWER: Final = 700  # of e, below which it is a float
 _BEYOND_COMPUTERS: Final = 100  # bits: 2^100 steps are more than all computers together can do
 
@@ -73,9 +72,10 @@ _BEYOND_COMPUTERS: Final = 100  # bits: 2^100 steps are more than all computers 
 class Told:
     """A guarantee's sentences, parted by what they are about; `sentences` are all of them in their order.
 
-    `warnings`: what nothing enforces. `against`: whom. `figures`: how much, and of what. `standing`: how sure it is,
-    and what remains possible. `proof`: for reviewers. `premises`: one sentence for each further assumption.
-    `open`: what no guarantee covers.
+    `warnings`: what nothing enforces, and that nobody is protected where that is so. `against`: whom. `figures`: how
+    much, and of what. `standing`: how sure it is, and what remains possible. `proof`: for reviewers. `premises`: one
+    sentence for each further assumption. `open`: what no guarantee covers. For participants these two are lists:
+    `relies` and `opens` are the lines above them, `item` is what stands below such a line.
     """
 
     warnings: tuple[str, ...]
@@ -83,13 +83,17 @@ class Told:
     figures: tuple[str, ...]
     standing: tuple[str, ...]
     proof: tuple[str, ...]
+    relies: str
     premises: tuple[str, ...]
+    opens: str
     open: tuple[str, ...]
+    item: str
 
     @property
     def sentences(self) -> tuple[str, ...]:
         """All of them, in the order in which they are read."""
-        told = (self.warnings, self.against, self.figures, self.standing, self.proof, self.premises, self.open)
+        rests, opened = listed(self.relies, self.premises, self.item), listed(self.opens, self.open, self.item)
+        told = (self.warnings, self.against, self.figures, self.standing, self.proof, rests, opened)
         return tuple(sentence for part in told for sentence in part)
 
 
@@ -123,15 +127,18 @@ def tell(
     figures = _figures(guarantee, audience, tongue) if proven else _nothing(guarantee, audience, derivation, tongue)
     standing = _standing(guarantee, audience, tongue) if proven else ()
     reviewed = audience == "reviewer"
-    pattern = tongue.plain.open if audience == "participant" else tongue.exact.open
+    plain, missed = audience == "participant", not_protected(protocol, language) if protocol else ()
     return Told(
-        warnings=_premises(guarantee, audience, tongue, enforced=False),
+        warnings=warnings(guarantee, audience, tongue),
         against=(tongue.who.against.format(who=coalition_in_words(guarantee.coalition, audience, language)),),
         figures=figures,
         standing=(*standing, *(proofs.meaning(guarantee, tongue) if reviewed else ())),
         proof=proofs.steps(derivation, tongue) if reviewed and derivation is not None else (),
-        premises=_premises(guarantee, audience, tongue, enforced=True),
-        open=tuple(pattern.format(sentence=_lower(s)) for s in (not_protected(protocol, language) if protocol else ())),
+        relies=tongue.plain.relies if plain else "",
+        premises=premises(guarantee, audience, tongue),
+        opens=tongue.plain.opens if plain else "",
+        open=missed if plain else tuple(tongue.exact.open.format(sentence=_lower(sentence)) for sentence in missed),
+        item=tongue.plain.item,
     )
 
 
@@ -141,9 +148,13 @@ def in_turn(guarantees: Iterable[Guarantee], language: Language = "en") -> Itera
     What nothing enforces is said each time.
     """
     said: set[str] = set()
+    plain = tongue_of(language).plain
     for guarantee in guarantees:
         told = tell(guarantee, "participant", language)
-        yield tuple(sentence for sentence in told.sentences if sentence not in said)
+        new = tuple(sentence for sentence in told.premises if sentence not in said)
+        if len(new) < len(told.premises):
+            told = replace(told, relies=plain.relies_besides if new else plain.relies_again, premises=new)
+        yield told.sentences
         said.update(told.premises)
 
 
@@ -257,7 +268,7 @@ def _nothing(
     leaks = proofs.leaks(derivation, tongue) if derivation is not None else ()
     if audience == "participant":
         return (tongue.plain.leak if leaks else tongue.plain.not_proven,)
-    return (*leaks, tongue.exact.not_proven.format(missing=guarantee.missing.rstrip(".")))
+    return (*leaks, tongue.exact.not_proven.format(missing=reason_in_words(guarantee.missing.rstrip("."), tongue)))
 
 
 # -- how sure -------------------------------------------------------------------------------------
@@ -266,6 +277,7 @@ def _nothing(
 def _standing(guarantee: Guarantee, audience: Audience, tongue: Tongue) -> tuple[str, ...]:
     plain = audience == "participant"
     status = (tongue.plain if plain else tongue.exact).statuses[guarantee.status]
+    warned = plain and guarantee.status is Status.SIMULATED  # that is said first of all
     bits = guarantee.security_bits
     if guarantee.security is Security.STATISTICAL:
         security: tuple[str, ...] = ()
@@ -276,22 +288,11 @@ def _standing(guarantee: Guarantee, audience: Audience, tongue: Tongue) -> tuple
         security = (tongue.exact.cryptography.format(work=tongue.exact.work.format(bits=bits) if bits else ""),)
     if not plain:
         return (status, *security)
-    return (status, *security, tongue.plain.all_remains if _unlimited(guarantee) else tongue.plain.remains)
-
-
-def _premises(guarantee: Guarantee, audience: Audience, tongue: Tongue, *, enforced: bool) -> tuple[str, ...]:
-    """What is assumed: what something in a run enforces or people answer for, or what nothing enforces."""
-    assumed = (a for a in guarantee.assumptions if (a.name != UNENFORCED) == enforced)
-    return tuple(
-        _pattern(a.name, audience, tongue).format(name=a.name, sentence=premise(a, audience, tongue)) for a in assumed
+    return (
+        *(() if warned else (status,)),
+        *security,
+        tongue.plain.all_remains if _unlimited(guarantee) else tongue.plain.remains,
     )
-
-
-def _pattern(name: str, audience: Audience, tongue: Tongue) -> str:
-    plain = tongue.plain
-    if audience != "participant":
-        return tongue.exact.assumed
-    return plain.unenforced if name == UNENFORCED else plain.caveat if name in _CAVEATS else plain.relies
 
 
 def _lower(sentence: str) -> str:

@@ -126,7 +126,10 @@ def _asked(flow: Flow) -> tuple[str, ...]:
     """The names of the noises to be planned; refuses a flow in which there is nothing to plan, or no reason to."""
     planned = tuple(noise.name for noise in flow.noises if noise.planned)
     if not planned:
-        raise ConfigurationError(f"the flow {flow.name!r} has no noise to plan", instead="leave out its variance")
+        raise ConfigurationError(
+            f"the flow {flow.name!r} has no noise to plan",
+            instead='write variance = "to be planned" (of Laplace noise: scale) for each noise that may grow',
+        )
     for noise in flow.noises:
         if noise.planned and noise.law not in {Law.GAUSSIAN, Law.DISCRETE_GAUSSIAN}:
             raise ConfigurationError(

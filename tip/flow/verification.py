@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
+from tip.errors import ConfigurationError
 from tip.flow.checking import pairs, promised
 from tip.flow.checking import reached as results
 from tip.flow.checking.answers import answer, reports
@@ -24,11 +25,12 @@ from tip.flow.checking.others import Others
 from tip.flow.checking.refusal import count, exact, only, refuse, want, word
 from tip.flow.checking.watching import Crowd, Watch
 from tip.flow.checking.witnesses import leak
+from tip.flow.derivation import Derivation
 from tip.privacy.guarantees import Status
 
 if TYPE_CHECKING:
     from tip.flow.checking.reached import Reached
-    from tip.flow.derivation import Derivation, Node
+    from tip.flow.derivation import Node
 
 __all__ = ["Verified", "verify"]
 
@@ -54,6 +56,11 @@ def verify(derivation: Derivation) -> Verified:
     Raises `VerificationFailed` for the first step that does not hold, and `ConfigurationError` for a derivation that
     is too large to be checked here. A derivation that says "not proven" holds nothing, and promises nothing.
     """
+    if not isinstance(derivation, Derivation):
+        raise ConfigurationError(
+            f"{type(derivation).__name__} is no derivation",
+            instead="verify what tip.derive gave, or tip.flow.files read",
+        )
     return _Check(derivation).run()
 
 

@@ -89,7 +89,7 @@ FACT: Final[Keys] = {
 REQUIREMENT: Final[Keys] = {
     "against": Key("who may pool what they see", '"coordinator + 30% of agents"', decides_privacy=True),
     "epsilon": Key("how much they may learn at most", "1.0", decides_privacy=True),
-    "delta": Key("how unlikely it is that they learn more; 0 for never", "1e-6", decides_privacy=True),
+    "delta": Key("the delta that stands beside this epsilon; 0 for a pure guarantee", "1e-6", decides_privacy=True),
 }
 AIM: Final[Keys] = {
     "error_of": Key("what counts: the error of this message", '"mean"'),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TypeAlias
 
+from tip.errors import ConfigurationError
 from tip.locating import load
 from tip.plan import reading
 from tip.plan.question import QuestionPlan
@@ -25,6 +26,13 @@ def read_plan(path: str | os.PathLike[str]) -> AnyPlan:
 
 def parse_plan(text: str, where: str = "plan") -> AnyPlan:
     """The plan in a TOML text; `where` stands for the file in what errors say."""
-    if task_of(load(text, where)[0]) in QuestionPlan.TASKS:
+    tables, _ = load(text, where)
+    if "agents" in tables and "task" not in tables:
+        raise ConfigurationError(
+            "is a flow, which says who sees what and has nothing to run",
+            where=where,
+            instead=f"for what it promises: tip explain {where}",
+        )
+    if task_of(tables) in QuestionPlan.TASKS:
         return QuestionPlan.parse(text, where)
     return Plan.parse(text, where)

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tip.data import answers
+from tip.errors import ConfigurationError
 from tip.explain import in_words as sentences
 from tip.explain.sights import sight
 from tip.flow.derivation import Derivation
+from tip.plan.either import AnyPlan
 from tip.plan.posing import check as check_question
 from tip.plan.posing import pose
 from tip.plan.question import QuestionPlan
@@ -18,7 +20,6 @@ from tip.privacy.guarantees import Guarantee
 
 if TYPE_CHECKING:
     from tip.explain.words import Audience, Language
-    from tip.plan.either import AnyPlan
     from tip.plan.guarantee import Settled
     from tip.plan.posing import Posed
     from tip.plan.tables import Plan
@@ -160,6 +161,11 @@ def in_words(
         return "\n".join(sentences(subject, audience, language))
     if isinstance(subject, Derivation):
         return "\n".join(sentences(subject.guarantee, audience, language, derivation=subject))
+    if not isinstance(subject, AnyPlan):
+        raise ConfigurationError(
+            f"{type(subject).__name__} promises nothing that words could tell",
+            instead="hand over a plan, a guarantee, or what tip.derive gives",
+        )
     if isinstance(subject, QuestionPlan):
         told = explain_question(subject).stated
     else:

@@ -55,6 +55,7 @@ def flow(subject: Subject) -> Flow:
     """
     if isinstance(subject, Flow):
         return subject
+    _check(subject)
     if isinstance(subject, QuestionPlan):
         posed = _posed(subject)
         return flow_of_question(subject, posed.enrolled, posed.mechanism)
@@ -70,9 +71,14 @@ def derive(subject: Subject, against: str = "", *, delta: float | None = None) -
     are opened to count who is enrolled. What has no rule is a guarantee with status "not proven" that names the rule.
     Raises `ConfigurationError` for a request that means nothing, and what `tip.guarantees` raises.
     """
+    if not isinstance(against, str):
+        raise ConfigurationError(
+            f"a coalition is a text, not {type(against).__name__}", instead='for example "coordinator + 10% of agents"'
+        )
     if isinstance(subject, Flow):
         coalition, spent = _of_flow(subject, against, delta)
         return reasoning.derive(subject, coalition, delta=spent)
+    _check(subject)
     if subject.privacy is None:
         raise ConfigurationError(
             f"{subject.name!r} states no [privacy] requirement, so nothing is derived", instead="state one"
@@ -84,14 +90,24 @@ def derive(subject: Subject, against: str = "", *, delta: float | None = None) -
     return derivation(subject, ready(subject).settled, coalition, spent)
 
 
+def _check(subject: object) -> None:
+    """Refuse what is no plan: a path, a name, nothing."""
+    if not isinstance(subject, AnyPlan):
+        raise ConfigurationError(
+            f"{type(subject).__name__} is neither a plan nor a flow",
+            instead="read one first: tip.Plan.read(path), tip.QuestionPlan.read(path), tip.read_flow(path)",
+        )
+
+
 def _of_flow(flow: Flow, against: str, delta: float | None) -> tuple[Coalition, float]:
     """The coalition and the delta that are asked about."""
     if not against and not flow.requirements:
         raise ConfigurationError(
-            f"the flow {flow.name!r} requires nothing", instead='say against whom, for example "world"'
+            f"the flow {flow.name!r} requires nothing",
+            instead='say against whom, for example against="world" (on the command line --against world)',
         )
     text = against or flow.requirements[0].against
-    coalition = Coalition.parse(text, names=coalition_names(flow, text))
+    coalition = Coalition.parse(text, names=_names(flow, text))
     if delta is not None:
         return coalition, delta
     named = [
@@ -99,6 +115,21 @@ def _of_flow(flow: Flow, against: str, delta: float | None) -> tuple[Coalition, 
         if Coalition.parse(r.against, names=coalition_names(flow, r.against)) == coalition
     ]  # fmt: skip
     return coalition, (named or [r.delta for r in flow.requirements] or [_DELTA])[0]
+
+
+def _names(flow: Flow, text: str) -> list[str]:
+    """The names that a coalition of this flow may state; who names a whole group is told how members are named."""
+    names = coalition_names(flow, text)
+    sizes = {group.name: group.size for group in flow.groups}
+    for part in text.removesuffix(" (adaptive)").split(" + "):
+        group = part.partition(".")[0]
+        if group in sizes and part not in names:
+            raise ConfigurationError(
+                f"{part!r:.60} is no coalition of the flow {flow.name!r}",
+                instead=f"its members are written {group}.0 to {group}.{sizes[group] - 1}, a share of all agents "
+                '"10% of agents"',
+            )
+    return names
 
 
 def _posed(plan: QuestionPlan) -> Posed:

@@ -26,6 +26,7 @@ from tip.plan.senseless import refuse_other_task
 P = TypeVar("P")
 
 _LARGEST: Final = 1 << 20  # bytes of a plan
+_NAME_ONE: Final = "Name a TOML file, such as examples/survey.toml."
 MAIN: Final = "answers"  # the key of a named table that may stand as its value: Gender = ["Female", "Male"]
 _STEP: Final = re.compile(r'("(?:[^"\\\x00-\x1f]|\\["\\/bfnrt]|\\u[0-9a-fA-F]{4})*"|[\w-]+)((?:\[\d+\])*)(\.|$)')
 
@@ -279,10 +280,17 @@ def _bytes(where: str) -> bytes:
 
 def _beside(where: str) -> str:
     """The plans that stand in the same folder."""
-    plans = sorted(str(p) for p in File(where).parent.glob("*.toml"))[:5]
-    return (
-        f"Plans that stand there: {', '.join(plans)}." if plans else "Name a TOML file, such as examples/survey.toml."
-    )
+    plans = [str(path) for path in sorted(File(where).parent.glob("*.toml")) if _is_plan(path)]
+    return f"Plans that stand there: {', '.join(plans[:5])}." if plans else _NAME_ONE
+
+
+def _is_plan(path: File) -> bool:
+    """Whether a file has the table that every plan has, and neither a flow nor a project file has."""
+    try:
+        with path.open("rb") as file:
+            return "task" in tomllib.loads(file.read(_LARGEST).decode())
+    except (OSError, ValueError):  # what cannot be read is no plan to offer
+        return False
 
 
 def _decoded(found: bytes, where: str) -> str:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from tip.explain.sights import not_protected, sight
+from tip.explain.tongues import tongue_of
 from tip.explain.words import (
     FALSE_ALARMS,
     beyond_words,
@@ -38,6 +39,9 @@ if TYPE_CHECKING:
 
     from tip.privacy.guarantees import Guarantee
     from tip.report.story import Story
+
+
+_PLAIN: Final = tongue_of("en").plain
 
 
 def page(folder: Path) -> str:
@@ -143,7 +147,7 @@ def _promise(told: Story) -> Markup:
         *(element("div", element("p", w), class_="warning", role="note") for w in first.warnings),
         _box(first),
         _plain(*first.rest),
-        join(element("h3", "It rests on"), _plain(*first.assumed)) if first.assumed else "",
+        join(element("h3", _PLAIN.relies), _plain(*first.assumed)) if first.assumed else "",
         _engineers(first),
         *further,
     )
@@ -162,10 +166,9 @@ class _Parts:
     @classmethod
     def of(cls, guarantee: Guarantee) -> _Parts:
         """What nothing enforces, and that a run was seeded, warn; who against and how much come next."""
-        told, status = tell(guarantee), status_in_words(guarantee)
-        seeded = (status,) if guarantee.status is Status.SIMULATED else ()
-        said = tuple(w for w in (*told.against, *told.figures, *told.standing) if w not in seeded)
-        return cls(guarantee, (*told.warnings, *seeded), said[:2], said[2:], told.premises)
+        told = tell(guarantee)
+        said = (*told.against, *told.figures, *told.standing)
+        return cls(guarantee, told.warnings, said[:2], said[2:], told.premises)
 
 
 def _box(parts: _Parts) -> Markup:
@@ -177,13 +180,14 @@ def _box(parts: _Parts) -> Markup:
 def _further(parts: _Parts, first: _Parts) -> Markup:
     """A further requirement: in full where it differs from the first one."""
     new = tuple(w for w in parts.rest if w not in first.rest)
-    rests = (sentence for sentence in parts.assumed if sentence not in first.assumed)
+    rests = tuple(sentence for sentence in parts.assumed if sentence not in first.assumed)
     warnings = (w for w in parts.warnings if w not in first.warnings)
     return join(
         element("h3", "Also required", class_="also"),
         *(element("div", element("p", w), class_="warning", role="note") for w in warnings),
         _box(parts),
-        _plain(*new, *rests),
+        _plain(*new),
+        join(element("p", _PLAIN.relies_besides), _plain(*rests)) if rests else "",
         _engineers(parts),
     )
 
