@@ -21,7 +21,19 @@ from tip.flow.expressions import parse
 from tip.flow.files import from_json, to_json
 from tip.flow.language import write
 from tip.flow.model import Choice, Sampling, Wiring
-from tip.flow.readymade import distributed_sum, k_out, pairwise
+from tip.flow.readymade import (
+    central_sum,
+    decor,
+    distributed_sum,
+    follow_the_leader,
+    gossip,
+    incremental,
+    k_out,
+    pairwise,
+    square_root,
+    token_ring,
+    tree,
+)
 from tip.flow.reasoning import derive
 from tip.flow.verification import verify
 from tip.plan import proving
@@ -31,6 +43,8 @@ from tip.protocols.ideal.flow import flow as ideal
 from tip.protocols.local.flow import flow as local
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tip.flow.derivation import Derivation
     from tip.flow.model import Flow
 
@@ -145,6 +159,28 @@ def test_protocols_that_sum_are_accepted_or_refused_by_both(public: Sums) -> Non
     for flow in (clear(public), ideal(public)):
         for against in ("world", "10% of agents", "coordinator", "coordinator + 20% of agents", "agent.3"):
             accepted(flow, against)
+
+
+def ready_made() -> Iterator[Flow]:
+    one, four = Fraction(1), Fraction(4)
+    for wiring in (Wiring.RING, Wiring.COMPLETE, Wiring.PATH, Wiring.STAR, k_out(3, seed=5)):
+        yield pairwise(7, wiring, own_variance=one, pair_variance=four)
+        yield gossip(6, wiring, rounds=3, variance=one)
+        yield decor(4, wiring, steps=3, own_variance=one, pair_variance=four)
+        yield incremental(5, wiring, increments=3, own_variance=one, hiding_variance=four)
+    yield central_sum(7, variance=one)
+    yield from (distributed_sum(7, share_variance=one, least=least) for least in (4, 6, 7))
+    yield from (made(8, variance=one) for made in (tree, square_root, follow_the_leader))
+    yield token_ring(5, turns=3, variance=one)
+
+
+@pytest.mark.parametrize("against", ["world", "agent.1", "20% of agents", "50% of agents (adaptive)", "coordinator"])
+def test_ready_made_flows_are_accepted(against: str) -> None:
+    held = 0
+    for flow in ready_made():
+        if flow.enrolled > 1 and (against != "coordinator" or "coordinator" in flow.parties):
+            held += accepted(flow, against).guarantee.epsilon is not None
+    assert held >= (0 if against == "coordinator" else 10)
 
 
 def test_a_local_report_is_accepted_against_everybody() -> None:
