@@ -39,7 +39,7 @@ Key = TypeVar("Key")
 
 MOST_ROWS: Final = 20_000
 MOST_ENTRIES: Final = 1_000_000
-MOST_STEPS: Final = 30_000_000  # products on the way to the rows of a gossip
+MOST_STEPS: Final = 10_000_000  # products on the way to the rows of a gossip
 
 
 class Exactly:
@@ -173,22 +173,31 @@ class Exactly:
 
 
 def _powers(weights: list[dict[int, int]], wanted: Wanted, rounds: int) -> list[Powers]:
-    """For each wanted member i the vectors e_i' W^k, k < rounds, in whole numbers."""
-    steps, most = 0, len(wanted) * rounds
-    found: list[Powers] = []
+    """For each wanted member i the vectors e_i' W^k, k < rounds, in whole numbers; equal ones are continued once."""
+    done: dict[frozenset[tuple[int, int]], dict[int, int]] = {}
+    steps, found = 0, []
     for i in wanted:
         powers: Powers = [{i: 1}]
         for _ in range(rounds - 1):
-            following: dict[int, int] = {}
-            for j, factor in powers[-1].items():
-                for k, entry in weights[j].items():
-                    following[k] = following.get(k, 0) + factor * entry
-            steps += sum(len(weights[j]) for j in powers[-1])
-            if steps > MOST_STEPS:
-                raise _too_many(f"{most:,} rows of gossip take more than {MOST_STEPS:,} products, which")
-            powers.append({k: entry for k, entry in following.items() if entry})
+            key = frozenset(powers[-1].items())
+            if key not in done:
+                steps += sum(len(weights[j]) for j in powers[-1])
+                if steps > MOST_STEPS:
+                    raise _too_many(
+                        f"the products behind {len(wanted) * rounds:,} rows of gossip, over {MOST_STEPS:,},"
+                    )
+                done[key] = _step(powers[-1], weights)
+            powers.append(done[key])
         found.append(powers)
     return found
+
+
+def _step(vector: dict[int, int], weights: list[dict[int, int]]) -> dict[int, int]:
+    following: dict[int, int] = {}
+    for j, factor in vector.items():
+        for k, entry in weights[j].items():
+            following[k] = following.get(k, 0) + factor * entry
+    return {k: entry for k, entry in following.items() if entry}
 
 
 def _table(flow: Flow, call: Applied) -> Factors:

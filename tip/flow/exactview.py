@@ -7,6 +7,7 @@ one row and one column at a time. Nothing is rounded, so a rank decided on it is
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
@@ -19,7 +20,7 @@ from tip.flow.model import EVERYBODY, NEIGHBORS, NEXT, Flow, Law, Noise
 if TYPE_CHECKING:
     from fractions import Fraction
 
-    from tip.flow.model import Message, Secret
+    from tip.flow.model import Graph, Message, Secret
     from tip.flow.operators import Indices
 
 _OF_VARIANCE: Final = (Law.GAUSSIAN, Law.DISCRETE_GAUSSIAN, Law.SKELLAM)
@@ -89,13 +90,23 @@ class Watchers:
         """Whether the coalition is among those that one receiver's name stands for."""
         if receiver.startswith(NEIGHBORS):
             graph = self.flow.graph(receiver.removeprefix(NEIGHBORS))
-            pairs = edges(graph, self.flow.group(graph.over).size).tolist()
-            others = [j if i == member else i for i, j in pairs if member in (i, j)]
-            return any(self.inside(graph.over, other) for other in others)
+            return any(
+                self.inside(graph.over, other) for other in _beside(graph, self.flow.group(graph.over).size)[member]
+            )
         if receiver.startswith(NEXT):
             group = self.flow.group(receiver.removeprefix(NEXT))
             return self.inside(group.name, (member + 1) % group.size)
         return receiver == EVERYBODY or self.anybody(receiver)
+
+
+@lru_cache(maxsize=4)
+def _beside(graph: Graph, size: int) -> tuple[tuple[int, ...], ...]:
+    """The neighbors of each member."""
+    found: list[list[int]] = [[] for _ in range(size)]
+    for lower, upper in edges(graph, size).tolist():
+        found[lower].append(upper)
+        found[upper].append(lower)
+    return tuple(map(tuple, found))
 
 
 Label: TypeAlias = tuple[int, int, int]
