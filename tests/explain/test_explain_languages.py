@@ -6,12 +6,14 @@ import math
 import re
 from dataclasses import fields, is_dataclass
 from fractions import Fraction
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import tip
 from tip.explain.english import ENGLISH
 from tip.explain.french import FRENCH
 from tip.explain.premises import PREMISES
@@ -19,6 +21,8 @@ from tip.explain.proofs import BASELINES, reconstruction_bound
 from tip.explain.scopes import SCOPES
 from tip.explain.sights import not_protected, sight
 from tip.explain.words import AUDIENCES, LANGUAGES, coalition_in_words, in_words
+from tip.flow.model import Flow
+from tip.plan import proving
 from tip.privacy import gaussian
 from tip.privacy.coalitions import Coalition, standard_observers
 from tip.privacy.guarantees import Assumption, Delta, Guarantee, Kind, Neighboring, Security, Status, Unit
@@ -297,6 +301,27 @@ def test_jargon_is_found() -> None:
     for language in LANGUAGES:
         engineer = " ".join(in_words(_gaussian(1.0), "engineer", language))
         assert len(jargon(engineer, language)) > 5
+
+
+EXAMPLES: Final = Path(__file__).parents[2] / "examples"
+FLOWS: Final = sorted(p for p in EXAMPLES.glob("flows/*.toml") if p.stem != "planned_counts")
+TOLD: Final = (*FLOWS, EXAMPLES / "survey.toml", EXAMPLES / "question.toml")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("path", TOLD, ids=lambda path: path.stem)
+def test_the_examples_are_told_plainly_shortly_and_with_what_remains(path: Path, language: Any) -> None:  # noqa: ANN401
+    """Flows, a plan and a question as participants read them, from the file."""
+    subject = proving.read(path)
+    protocol = "" if isinstance(subject, Flow) else subject.protocol.kind
+    guarantee = tip.derive(subject).guarantee
+    words = in_words(guarantee, "participant", language, protocol=protocol)
+    for sentence in words:
+        assert not jargon(sentence, language), sentence
+    assert any(s.startswith({"en": "What remains", "fr": "Ce qui reste possible"}[language]) for s in words)
+    assert len(" ".join(words).split()) < (620 if protocol else 420)
+    if guarantee.status is Status.SIMULATED:
+        assert words[0].startswith(("This is a simulation", "Ceci est une simulation"))
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
