@@ -95,3 +95,8 @@ def test_long_values_are_cut_in_errors() -> None:
     assert len(shown(Fraction(1, 3**500))) == 80
     assert shown(False) == "false"
     assert shown(Unread("nan")) == "nan"
+
+
+def test_what_python_does_not_print_is_told_of() -> None:
+    for value in (10**5000, [0, 10**5000], Fraction(10**5000, 3)):
+        assert "thousands of digits" in shown(value)

@@ -675,3 +675,27 @@ def test_a_range_bounds_each_coordinate_and_a_ball_all() -> None:
         made = made.noise("n", of="hub", law="gaussian", variance=1)
         flow = made.message("m", by="hub", says="sum(x) + n", to="everybody").build()
         assert mu_squared(derive(flow, "world", delta=DELTA)) == squared
+
+
+def test_those_that_are_silent_are_counted_once() -> None:
+    made = FlowBuilder("sum", about="a sum").agents(person=6).party("hub")
+    made = made.secret("x", of="person", range=(0, 1), neighboring="replace-one", adaptive=False)
+    made = made.noise("g", of="person", law="gaussian", variance=1)
+    flow = made.message("m", by="hub", says="sum(x + g)", to="hub").build()
+    named = derive(flow, "hub", delta=1e-6, silent=3, colluders=[0, 1, 2]).guarantee.epsilon
+    assert named == derive(flow, "hub", delta=1e-6, silent=3).guarantee.epsilon
+    for colluders in ([], [0, 0, 0], [0, 1]):
+        with pytest.raises(ConfigurationError, match="silent"):
+            derive(flow, "hub", delta=1e-6, silent=3, colluders=colluders)
+
+
+@pytest.mark.parametrize("colluders", [0, 1.5, "ab", [True], [[0]], [-1], [10**30]])
+def test_colluders_that_are_no_agents(colluders: object) -> None:
+    flow = FlowBuilder("none", about="three agents").agents(person=3).build()
+    with pytest.raises(ConfigurationError):
+        derive(flow, "world", delta=1e-6, colluders=colluders)  # type: ignore[arg-type]  # what the test is about
+
+
+def test_what_is_no_flow() -> None:
+    with pytest.raises(ConfigurationError, match="Flow"):
+        derive(None, "world", delta=1e-6)  # type: ignore[arg-type]  # what the test is about

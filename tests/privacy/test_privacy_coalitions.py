@@ -143,3 +143,9 @@ def test_wrong_types_are_refused() -> None:
         Coalition.parse("world").colluders(-1)
     with pytest.raises(ConfigurationError, match="a text"):
         Coalition.parse(5)  # type: ignore[arg-type]  # that is the test
+
+
+@pytest.mark.parametrize("share", ["1/00", "0/00", "0." + "1" * 5000, "9" * 5000])
+def test_shares_that_are_no_numbers(share: str) -> None:
+    with pytest.raises(ConfigurationError):
+        Coalition.parse(f"{share}% of agents")

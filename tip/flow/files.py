@@ -26,6 +26,7 @@ __all__ = ["from_json", "to_json"]
 
 _KEYS: Final = frozenset({"format", "flow", "coalition", "colluders", "agent", "guarantee", "root"})
 _LONGEST: Final = 4_000  # characters of one number
+_WIDEST: Final = 1_000  # bits of a whole number: a float holds it
 _MOST: Final = 10_000_000  # numbers and texts in all
 _DEEPEST: Final = 160
 _FRACTION: Final = re.compile(r"[0-9]{1,4000}/[0-9]{1,4000}")
@@ -117,8 +118,8 @@ def _leaf(value: object) -> None:
         if not math.isfinite(value):
             raise _not_one("a number is not finite")
     elif isinstance(value, int):
-        if value.bit_length() > _LONGEST:
-            raise _not_one("a number has thousands of digits")
+        if value.bit_length() > _WIDEST:
+            raise _not_one("a number has hundreds of digits")
     elif not isinstance(value, str):
         raise _not_one(f"it holds a {type(value).__name__}")
 

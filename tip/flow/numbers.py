@@ -66,7 +66,10 @@ def shown(value: object) -> str:
         return "a number of thousands of digits"
     if isinstance(value, bool):
         return str(value).lower()
-    text = str(value) if isinstance(value, Fraction | Unread) else repr(value)
+    try:
+        text = str(value) if isinstance(value, Fraction | Unread) else repr(value)
+    except ValueError:  # a list of such numbers
+        return "something with a number of thousands of digits"
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 

@@ -25,6 +25,7 @@ from tip.errors import ConfigurationError
 from tip.flow.coherence import coalition_names
 from tip.flow.collusion import Case, Cover, about, covers, named, tell_apart
 from tip.flow.derivation import Derivation, Node
+from tip.flow.model import Flow
 from tip.flow.pairwise import graph_bounds
 from tip.flow.promises import Terms, loss_of, promise, worst_of
 from tip.flow.seeing import members_of
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from tip.flow.model import Flow
     from tip.flow.outcomes import Outcome
     from tip.privacy.guarantees import Assumption, Status
 
@@ -76,6 +76,8 @@ def derive(  # noqa: PLR0913 - the public door: each of these changes what is as
 
     Raises `ConfigurationError` for requests that mean nothing. What has no rule is a derivation that is "not proven".
     """
+    if not isinstance(flow, Flow):
+        raise ConfigurationError(f"what is derived is about a Flow, not about a {type(flow).__name__}")
     coalition = _coalition(flow, against)
     parties, fixed = members_of(flow, coalition)
     terms = Terms(flow, coalition, delta, silent=silent, known=colluders is not None, agent=agent)
@@ -101,12 +103,13 @@ def _found(
     if terms.agent is not None and (fixed == terms.agent).any():
         raise ConfigurationError(f"agent {terms.agent} colludes and is not protected")
     if colluders is not None:
-        if terms.silent > len(colluders):
+        pooled = np.unique(_indices(colluders))
+        if terms.silent > len(pooled):
             raise ConfigurationError(
-                f"{terms.silent} agents are silent, and {len(colluders)} colluders are known",
+                f"{terms.silent} agents are silent, and {len(pooled)} colluders are known",
                 instead="name those that are silent among the colluders",
             )
-        yield _of_cover(terms, parties, named(flow, np.union1d(fixed, _indices(colluders))))
+        yield _of_cover(terms, parties, named(flow, np.union1d(fixed, pooled)))
         return
     count = max(int(terms.coalition.fraction * flow.enrolled), terms.silent)
     apart = bool(tell_apart(flow))

@@ -35,6 +35,7 @@ WORLD: Final = "world"
 _RESERVED: Final = (WORLD, COORDINATOR, NETWORK)
 _ADAPTIVE: Final = " (adaptive)"
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
+_LONGEST: Final = 100  # digits of a share
 _SHARE: Final = re.compile(r"(\d+(?:\.\d+)?|\d+/\d+) ?% (?:of )?agents")
 _EXAMPLE: Final = 'write for example "world", "coordinator + 10% of agents", "5% of agents (adaptive)"'
 
@@ -157,7 +158,10 @@ def _share(part: str) -> Fraction | None:
     if match is None:
         return None
     number = match[1]
-    if number.endswith("/0") or not Fraction(number):
+    if len(number) > _LONGEST:
+        raise ConfigurationError(f"a share of {len(number):,} digits is none", instead=_EXAMPLE)
+    under = number.partition("/")[2]
+    if (under and not int(under)) or not Fraction(number):
         raise ConfigurationError(f"{part!r} is nobody", instead=f'leave it out, or write "{WORLD}" alone')
     return Fraction(number) / 100
 
