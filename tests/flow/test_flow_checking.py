@@ -15,6 +15,7 @@ import pytest
 import tip.flow.checking
 from tip.errors import VerificationFailed
 from tip.flow.building import FlowBuilder
+from tip.flow.checking.covers import tells_apart
 from tip.flow.checking.expansion import Expansion
 from tip.flow.checking.whole import functionals
 from tip.flow.expressions import parse
@@ -356,3 +357,63 @@ def test_words_count_right() -> None:
     many = verify(derive(pairwise(5, Wiring.RING, own_variance=Fraction(1), pair_variance=Fraction(3)), "20% of agents",
                          delta=1e-6)).claims  # fmt: skip
     assert any("5 coalitions were looked at" in claim for claim in many)
+
+
+def shares(says: str, *, to: str = "hub", rounds: int = 1, then: str = "") -> Flow:
+    """Sums over a cohort with the members' own noise, and what else is said."""
+    built = FlowBuilder("shares", about="noise in shares").agents(person=4).party("hub")
+    built = built.cohort("some", of="person", least=3)
+    built = built.secret("x", of="person", range=(0, 1), neighboring="replace-one", adaptive=False, rounds=rounds)
+    built = built.noise("own", of="person", law="gaussian", variance=2, rounds=rounds)
+    built = built.noise("g", of="hub", law="gaussian", variance=1, rounds=rounds)
+    built = built.message("m", by="hub", says=says, to=to)
+    return built.message("n", by="hub", says=then, to=to).build() if then else built.build()
+
+
+@pytest.mark.parametrize(
+    ("other", "match"),
+    [
+        (shares("sum(x + own, some) + mean(x + own, some) + g", to="everybody"), "sums and means"),
+        (shares("sum(x) + sum(own, some) + g", to="everybody"), "no honest member's noise"),
+        (shares("so_far(sum(x + own, some) + g)", to="everybody", rounds=2), "no honest member's noise"),
+    ],
+)
+def test_members_noise_hides_those_it_is_sure_to_be_beside(other: Flow, match: str) -> None:
+    found = accepted(shares("sum(x + own, some) + g", to="everybody"), "world")
+    assert derive(other, "world", delta=1e-6).guarantee.epsilon is None
+    forged(write(other), found, match)
+
+
+def carried(by_others: str = "", *, known_to: tuple[str, ...] = ()) -> Flow:
+    built = FlowBuilder("carried", about="inputs that may carry what is hidden").agents(person=3).party("hub")
+    built = built.graph("net", over="person", wiring="complete")
+    built = built.secret("x", of="person", range=(0, 1), neighboring="replace-one", adaptive=True, rounds=2)
+    built = built.noise("own", of="person", law="gaussian", variance=4, rounds=2)
+    built = built.noise("late", of="hub", law="gaussian", variance=4, rounds=2, known_to=known_to)
+    built = built.message("m", by="person", says="x + own", to="everybody")
+    built = built.message("t", by="hub", says="sum(x + own) + late", to="hub")
+    return built.message("p", by="person", says=by_others, to="hub").build() if by_others else built.build()
+
+
+@pytest.mark.parametrize(
+    ("other", "match"),
+    [(carried("gossip(own, net)"), "depend on 'p'"), (carried(known_to=("person",)), "depend on 'late'")],
+)
+def test_what_agents_know_of_others_or_are_told_is_hidden_input(other: Flow, match: str) -> None:
+    found = accepted(carried(), "world")
+    assert derive(other, "world", delta=1e-6).guarantee.epsilon is None
+    forged(write(other), found, match)
+
+
+def test_a_sum_over_edges_has_a_direction() -> None:
+    built = FlowBuilder("edges", about="noise on edges").agents(person=4).party("hub")
+    built = built.graph("net", over="person", wiring="complete")
+    built = built.secret("x", of="person", range=(0, 1), neighboring="replace-one", adaptive=False)
+    built = built.noise("pair", of="net", law="gaussian", variance=3)
+    built = built.noise("own", of="person", law="gaussian", variance=1)
+    built = built.message("m", by="person", says="x + own + signed(pair)", to="hub")
+    plain, summed = built.build(), built.message("s", by="hub", says="sum(pair)", to="hub").build()
+    assert not tells_apart(plain)
+    assert "direction" in tells_apart(summed)
+    for flow in (plain, summed):
+        accepted(flow, "hub + 25% of agents")

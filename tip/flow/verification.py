@@ -17,7 +17,7 @@ from tip.errors import ConfigurationError
 from tip.flow.checking import pairs, promised
 from tip.flow.checking import reached as results
 from tip.flow.checking.answers import answer, reports
-from tip.flow.checking.blocks import block, recount, sheets
+from tip.flow.checking.blocks import block, recount, refuse_hidden, sheets
 from tip.flow.checking.cohorts import stand_in
 from tip.flow.checking.comparing import Claim
 from tip.flow.checking.covers import Case, alike_in, cases, tells_apart
@@ -201,7 +201,9 @@ class _Check:
     def _composition(self, node: Node, agent: int) -> Reached:
         want(node.rule == "composition", node.rule, 'stands where a step "composition" is wanted')
         watch = self._watch(self.stated.colluders)
-        placed = [(some, stand_in(some, watch, agent)) for some in sheets(watch)]
+        found = sheets(watch)
+        refuse_hidden(found, watch)
+        placed = [(some, stand_in(some, watch, agent)) for some in found]
         seen = [(some, who) for some, who in placed if who in some.agent_of]
         answers = reports(watch, agent)
         number = len(seen) + len(answers)
@@ -217,11 +219,11 @@ class _Check:
         ]
         later = node.premises[len(seen) :]
         parts += [answer(premise, watch, report, coalition) for premise, report in zip(later, answers, strict=True)]
-        found = results.composed(parts)
-        results.stated(node, found)
+        reached = results.composed(parts)
+        results.stated(node, reached)
         told = "1 block" if number == 1 else f"{number} blocks"
         self._claim(f"{told} about agent {agent} compose{'s' if number == 1 else ''}")
-        return found
+        return reached
 
     # -- not proven -------------------------------------------------------------------------------
 

@@ -17,9 +17,11 @@ from tip.privacy.amplification import why_not_credited
 from tip.privacy.statements import Neighboring
 
 if TYPE_CHECKING:
-    from tip.flow.checking.watching import Watch
+    from collections.abc import Sequence
+
+    from tip.flow.checking.watching import Crowd, Watch
     from tip.flow.derivation import Node
-    from tip.flow.model import Cohort, Flow, Report
+    from tip.flow.model import Cohort, Flow, Noise, Report, Secret
     from tip.privacy.coalitions import Coalition
 
 _WHOLE_RULES: Final = ("integer sum", "integer certificate", "additive laplace")
@@ -52,15 +54,34 @@ def refuse_unruly(some: Sheet, watch: Watch) -> None:
     """Noise without a size, inputs that may depend on what the coalition does not see, cohorts that change: no rule."""
     for name in sorted({column[0] for column in some.noises}):
         want(not some.flow.noise(name).planned, "view", f"the size of noise {name!r} is still to be planned")
-    if any(some.flow.secret(column[0]).adaptive for column in some.secrets):
-        hidden = hidden_inputs(watch)
-        want(not hidden, "view", f"inputs may depend on {hidden!r}, which the coalition does not see")
     refuse_changing(some, watch)
 
 
+def refuse_hidden(seen: Sequence[Sheet], watch: Watch) -> None:
+    """Refuse all claims where anybody's input may depend on what the coalition does not see: it may carry it on."""
+    flow = watch.crowd.flow
+    adaptive = any(some.flow.secret(column[0]).adaptive for some in seen for column in some.secrets)
+    for report in flow.reports if not adaptive else ():
+        secret = flow.secret(report.secret)
+        by_whom = [*report.to, *([report.shuffled_by] if report.shuffled_by else [])]
+        members = range(watch.crowd.size[secret.of])
+        adaptive |= secret.adaptive and any(watch.gets(name, i) for name in by_whom for i in members)
+    hidden = hidden_inputs(watch) if adaptive else ""
+    want(not hidden, "view", f"inputs may depend on {hidden!r}, which the coalition does not see")
+
+
 def hidden_inputs(watch: Watch) -> str:
-    """A message or report that agents receive and of which the coalition does not see every row."""
+    """What agents get, say of others or are told, and of which the coalition does not know all; empty if nothing."""
     crowd = watch.crowd
+    for noise in crowd.flow.noises:
+        holders = crowd.ends[noise.of][1] if noise.of in crowd.ends else range(crowd.size.get(noise.of, 1))
+        told = set(crowd.size) & set(noise.known_to)
+        if told and not all(watch.knows(noise, i) for i in range(len(holders))):
+            return noise.name
+    for message in crowd.flow.messages:
+        rows = range(crowd.size.get(message.by, 1))
+        if message.by in crowd.size and _of_others(message, crowd) and not all(watch.sees(message, i) for i in rows):
+            return message.name
     parts: tuple[Message | Report, ...] = (*crowd.flow.messages, *crowd.flow.reports)
     for part in parts:
         inside = any(r in crowd.size or r.startswith((NEIGHBORS, NEXT)) for r in part.to if r != NOBODY)
@@ -75,6 +96,16 @@ def hidden_inputs(watch: Watch) -> str:
         if not seen:
             return part.name
     return ""
+
+
+def _of_others(message: Message, crowd: Crowd) -> bool:
+    """Whether what an agent sends holds more than its own numbers and those on its edges."""
+    flow = crowd.flow
+    own = {message.by, *(graph.name for graph in flow.graphs if graph.over == message.by)}
+    both: tuple[Secret | Noise, ...] = (*flow.secrets, *flow.noises)
+    of = {symbol.name: symbol.of for symbol in both}
+    mixes = {"mix", "gossip", "token"} & set(flow.functions(message))
+    return bool(mixes) or any(of[name] not in own for name in flow.symbols(message))
 
 
 def sample(some: Sheet, watch: Watch, coalition: Coalition) -> tuple[Cohort, int]:

@@ -7,20 +7,22 @@ round of the sum. Then a further honest member is post-processing, and members o
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from tip.flow.checking.covers import tells_apart
+from tip.flow.checking.covers import behind, tells_apart
 from tip.flow.checking.expansion import Expansion
 from tip.flow.checking.refusal import want
-from tip.flow.expressions import Added, Applied, Expression, Scaled, Symbol
+from tip.flow.expressions import Added, Applied, Expression, Scaled, Symbol, calls
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from tip.flow.checking.sheets import Sheet
     from tip.flow.checking.watching import Watch
 
 Place = tuple[str, str, bool, Expression]  # a symbol, the cohort it is summed over, whether as it is, what is summed
+
+_UNSURE: Final = "a sum may hold no honest member's noise"
 
 
 def refuse_changing(some: Sheet, watch: Watch) -> None:
@@ -38,6 +40,22 @@ def refuse_changing(some: Sheet, watch: Watch) -> None:
         want(plain, "view", f"the sum over the cohort {cohort!r} holds a function of {symbol!r}")
         fresh = expansion.symbols[symbol].rounds == expansion.rounds(inside)
         want(fresh, "view", f"{symbol!r} stands in several rounds of a sum over the cohort {cohort!r}")
+    for cohort in {place[1] for place in found} - {""}:
+        said = (flow.message(name).says for name in behind(flow, some.shown))
+        ways = {call.function for formula in said for call in calls(formula) if cohort in call.arguments}
+        want(len(ways) < 2, "view", f"sums and means over the cohort {cohort!r} have no worst size")
+    _refuse_unsure(some, found)
+
+
+def _refuse_unsure(some: Sheet, found: Sequence[Place]) -> None:
+    """Members' noise hides in the rounds they take part in: who is protected has to be in the sum, in each round."""
+    noises = {noise.name for noise in some.flow.noises}
+    if not any(cohort and symbol in noises for symbol, cohort, _, _ in found):
+        return
+    inside = all(cohort for symbol, cohort, _, _ in found if symbol not in noises)
+    want(inside and len({place[1] for place in found} - {""}) == 1, "view", _UNSURE, "others are hidden by it")
+    rounds = {some.flow.noise(s).rounds if s in noises else some.flow.secret(s).rounds for s, *_ in found}
+    want(rounds == {1} or some.alike, "view", _UNSURE, "rounds are hidden by the noise of others")
 
 
 def places(watch: Watch, message: str) -> Iterator[Place]:

@@ -8,7 +8,7 @@ from math import comb
 from typing import TYPE_CHECKING, Final
 
 from tip.flow.checking.refusal import count, too_large, want, word
-from tip.flow.expressions import calls
+from tip.flow.expressions import Added, Applied, Expression, Scaled, Symbol, calls
 from tip.flow.expressions import names as symbols
 from tip.flow.model import NEIGHBORS, NEXT, Wiring
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from tip.flow.checking.watching import Crowd
     from tip.flow.derivation import Node
-    from tip.flow.model import Flow, Message, Report
+    from tip.flow.model import Flow, Message, Noise, Report, Secret
     from tip.privacy.coalitions import Coalition
 
 _SYMMETRIC: Final = {"sum", "mean", "previous", "so_far", "tree", "root", "apply", "last"}
@@ -41,11 +41,13 @@ def tells_apart(flow: Flow, names: Sequence[str] | None = None) -> str:
     uneven = {graph.name for graph in flow.graphs if graph.wiring is not Wiring.COMPLETE}
     complete = {graph.name for graph in flow.graphs} - uneven
     drawn = {noise.name for noise in flow.noises if noise.of in uneven}
-    said = [m for m in flow.messages if names is None or m.name in _behind(flow, names)]
+    said = [m for m in flow.messages if names is None or m.name in behind(flow, names)]
     for message in said:
         if drawn & set(flow.symbols(message)):
             return f"message {message.name!r} holds noise that is drawn on a graph"
         for call in calls(message.says):
+            if call.function in {"sum", "mean"} and _over(flow, call.of) in uneven | complete:
+                return f"message {message.name!r} adds noise on edges, which has a direction"
             weighted = call.function in _WEIGHTED and str(call.arguments[0]) in complete
             if call.function not in _SYMMETRIC and call.function != "signed" and not weighted:
                 return f"message {message.name!r} treats members by their place"
@@ -57,7 +59,26 @@ def tells_apart(flow: Flow, names: Sequence[str] | None = None) -> str:
     return ""
 
 
-def _behind(flow: Flow, names: Sequence[str]) -> set[str]:
+def _over(flow: Flow, formula: Expression) -> str:
+    """The group or the graph that a formula has a row for each member of; "" for one row."""
+    match formula:
+        case Symbol(name):
+            said = {message.name: message.says for message in flow.messages}
+            both: tuple[Secret | Noise, ...] = (*flow.secrets, *flow.noises)
+            return _over(flow, said[name]) if name in said else next(s.of for s in both if s.name == name)
+        case Scaled(_, of):
+            return _over(flow, of)
+        case Added(parts):
+            return _over(flow, parts[0])
+        case Applied(function, of):
+            inner = _over(flow, of)
+            if function == "signed":
+                return flow.graph(inner).over
+            return "" if function in {"sum", "mean"} else inner
+
+
+def behind(flow: Flow, names: Sequence[str]) -> set[str]:
+    """These messages and all that they speak of."""
     spoken = {message.name: message for message in flow.messages}
     found = list(names)
     for name in found:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from tip.flow.checking import reached as results
 from tip.flow.checking.answers import alone, mixed, reports
-from tip.flow.checking.blocks import credited, neighboring_of, refuse_unruly, sheets
+from tip.flow.checking.blocks import credited, neighboring_of, refuse_hidden, refuse_unruly, sheets
 from tip.flow.checking.cohorts import stand_in
 from tip.flow.checking.reached import Reached
 from tip.flow.checking.refusal import refuse, too_large
@@ -46,6 +46,7 @@ class Others:
     def of(cls, watch: Watch, coalition: Coalition, *, delta: float, sampled: bool) -> Others:
         """The blocks that the coalition sees."""
         found = sheets(watch)
+        refuse_hidden(found, watch)
         for some in found:
             refuse_unruly(some, watch)
         return cls(watch, coalition, delta, sampled, found)

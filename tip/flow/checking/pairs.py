@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from tip.flow.checking import reached as results
-from tip.flow.checking.blocks import refuse_unruly, sheets
+from tip.flow.checking.blocks import refuse_hidden, refuse_unruly, sheets
 from tip.flow.checking.refusal import count, exact, refuse, too_large, want, word
 from tip.flow.model import Law, Wiring
 from tip.privacy.coalitions import Chosen
@@ -91,6 +91,7 @@ def _paired(watch: Watch, rule: str) -> Paired:
     found = sheets(watch)
     want(len(found) == 1, rule, "its bound is for one block of messages")
     some = found[0]
+    refuse_hidden(found, watch)
     refuse_unruly(some, watch)
     want(some.laws() == {Law.GAUSSIAN} and not some.ring, rule, "its bound is for Gaussian noise of real numbers")
     single = all(len(row) == 1 and set(row.values()) == {1} for row in some.A) and len(some.A) == len(some.secrets)

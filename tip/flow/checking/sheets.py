@@ -5,7 +5,7 @@ The order of rows and columns is that of docs/flow-rules.md, since the vectors o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
@@ -39,6 +39,7 @@ class Sheet:
     secrets: list[Column]
     noises: list[Column]
     agent_of: list[int]  # the agent of each secret column
+    alike: bool = False  # whether one round stands for all
 
     def secret(self, column: int) -> Secret:
         """The secret behind a column."""
@@ -104,7 +105,8 @@ def sheet(watch: Watch, block: tuple[str, ...]) -> Sheet:
         shown += [name] if found else []
         rows += found
     distinct = _distinct(rows) if len(shown) > 1 else rows
-    return _numbered(watch, (kept, tuple(shown)), distinct, times=times or 1, ring=_ring(flow, seen))
+    counted = _numbered(watch, (kept, tuple(shown)), distinct, times=times or 1, ring=_ring(flow, seen))
+    return replace(counted, alike=times > 0)
 
 
 def _kept(watch: Watch, block: tuple[str, ...]) -> tuple[str, ...]:

@@ -217,7 +217,7 @@ def causal(sheet: Sheet, left: Unmasked, shifts: list[Moved]) -> bool:
     moves it, the same round or a later one.
     """
     columns = {column for shift in shifts for column in shift.moves}
-    if len(columns) < 2 or not any(sheet.secret(column).adaptive for column in columns):
+    if not any(sheet.secret(column).adaptive for column in columns):
         return True
     for shift in shifts:
         latest = _latest(sheet, shift.moves)
