@@ -192,6 +192,22 @@ def test_long_numbers_and_elimination_derive_the_same(monkeypatch: pytest.Monkey
     assert derive(flow, "agent.0", delta=1e-5).guarantee.mu == worst.guarantee.mu == pytest.approx((2 / 3) ** 0.5)
 
 
+def test_several_columns_of_an_agent_are_bound_together_by_long_numbers_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    flow = gossip(12, k_out(2, seed=5), rounds=4, variance=Fraction(2))
+    late = replace(flow.noises[0], name="late", rounds=3)
+    says = parse("gossip(answer + noise + 2*late, wires)")
+    secret = replace(flow.secrets[0], rounds=3, participations=2)
+    flow = replace(
+        flow, secrets=(secret,), noises=(*flow.noises, late), messages=(replace(flow.messages[0], says=says),)
+    )
+    exact = derive(flow, "agent.0", delta=1e-5, agent=9)
+    monkeypatch.setattr(seeing, "EXACT_WORK", 0)
+    near = derive(flow, "agent.0", delta=1e-5, agent=9)
+    assert exact.root.find("linear-gaussian").numbers["columns"] == 2
+    assert near.guarantee.mu == pytest.approx(exact.guarantee.mu, rel=1e-12)
+    assert verify(near).holds
+
+
 def test_gossip_of_hundreds_is_proven() -> None:
     flow = gossip(150, k_out(2, seed=1), rounds=10, variance=Fraction(1))
     one = derive(flow, "agent.0", delta=1e-5, agent=100).guarantee

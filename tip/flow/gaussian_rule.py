@@ -20,6 +20,7 @@ from tip.flow.derivation import Node, Scalar, Vector
 from tip.flow.exact import exact_loss
 from tip.flow.joint import joint_bound
 from tip.flow.outcomes import Outcome, at_most, gaussian, unproven
+from tip.flow.projection import gram
 from tip.privacy.rounding import down, up
 
 if TYPE_CHECKING:
@@ -117,8 +118,7 @@ def _upper(seen: Seen, change: Change, losses: list[Loss], uses: int) -> tuple[F
         largest = max(range(len(losses)), key=lambda k: reaches[k] * _sure(losses[k]))
         signs = tuple(int(k == largest) for k in range(len(losses)))
         return reaches[largest] * _sure(losses[largest]), signs
-    gram = _gram(seen, losses)
-    joint = joint_bound(gram, reaches, uses)
+    joint = joint_bound(_gram(seen, losses), reaches, uses)
     return Fraction(joint.upper), joint.signs
 
 
@@ -142,6 +142,8 @@ def _gram(seen: Seen, losses: list[Loss]) -> list[list[Fraction]]:
             ]
             for k in losses
         ]
+    if seen.projected:
+        return gram([tuple(map(Fraction, found.certificate)) for found in losses], seen.exact_variances)
     stacked = np.array([np.asarray(found.certificate, np.float64) for found in losses])
     stacked /= np.sqrt(seen.view.variances)
     products = stacked @ stacked.T

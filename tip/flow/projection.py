@@ -225,6 +225,24 @@ def projection(rows: Sequence[Mapping[int, Fraction]], variances: Sequence[Fract
     return Projection(whole, tuple(scales), tuple(variances), spreads, cheapest)
 
 
+def gram(certificates: Sequence[Sequence[Fraction]], variances: Sequence[Fraction]) -> list[list[Fraction]]:
+    """G_kl = sum_j w_kj w_lj / v_j of feasible certificates, rounded away from 0 to a fraction of few bits."""
+    common = math.lcm(*(v.numerator for v in variances))
+    weights = [v.denominator * (common // v.numerator) for v in variances]
+    unders = [math.lcm(*{entry.denominator for entry in w}) for w in certificates]
+    whole = [
+        [entry.numerator * (under // entry.denominator) for entry in w]
+        for w, under in zip(certificates, unders, strict=True)
+    ]
+    found = [[Fraction(0)] * len(whole) for _ in whole]
+    for k, left in enumerate(whole):
+        for m, right in enumerate(whole[: k + 1]):
+            total = sum(x * y * g for x, y, g in zip(left, right, weights, strict=True))
+            size = Fraction(abs(total), unders[k] * unders[m] * common)
+            found[k][m] = found[m][k] = (_rounded(size, up=True) if size else size) * (1 if total > 0 else -1)
+    return found
+
+
 def _direction(column: Iterable[tuple[int, Fraction]]) -> tuple[Column, Fraction]:
     """A column without common divisor, its first entry positive, and what it was divided by."""
     entries = [(i, entry) for i, entry in column if entry]
