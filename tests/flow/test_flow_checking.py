@@ -230,7 +230,7 @@ def test_rounds_are_counted_without_rows() -> None:
 # -- what the reasoner refuses, the check refuses too ---------------------------------------------
 
 
-def sampled(*, least: int = 1, fact: str = "hub", own: bool = False, second: str = "", rounds: int = 1) -> Flow:
+def sampled(*, least: int = 1, fact: str = "hub", own: str = "", second: str = "", rounds: int = 1) -> Flow:
     """A Poisson sample's sum with the hub's noise, which is released."""
     built = FlowBuilder("sampled", about="a sample").agents(person=5).party("hub")
     built = built.cohort("some", of="person", least=least, sampling="poisson", rate="1/4")
@@ -240,7 +240,7 @@ def sampled(*, least: int = 1, fact: str = "hub", own: bool = False, second: str
         )
     built = built.noise("g", of="hub", law="gaussian", variance=4, rounds=rounds)
     built = built.noise("own", of="person", law="gaussian", variance=1, rounds=rounds) if own else built
-    built = built.message("m", by="hub", says="sum(x + own, some) + g" if own else "sum(x, some) + g", to="everybody")
+    built = built.message("m", by="hub", says=own or "sum(x, some) + g", to="everybody")
     built = built.message("n", by="hub", says=second, to="everybody") if second else built
     return built.fact("size", to=fact, what="how many took part").build()
 
@@ -258,7 +258,8 @@ def test_a_sample_is_credited_where_it_may_be(rounds: int) -> None:
     [
         (sampled(least=2), "below a minimum"),
         (sampled(fact="everybody"), "may tell who takes part"),
-        (sampled(own=True), "noise that comes and goes"),
+        (sampled(own="sum(x + own, some) + g"), "noise that comes and goes"),
+        (sampled(own="sum(x, some) + sum(own) + g"), "noise that comes and goes"),
         (sampled(second="sum(y, some) + 2*g"), "counted again|the block is"),
         (sampled(second="sum(y) + g"), "outside the sample"),
         (sampled(second="sum(y, some)"), "several releases|there are"),
