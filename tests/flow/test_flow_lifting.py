@@ -56,6 +56,15 @@ def test_a_solution_longer_than_its_digits_is_none_and_never_a_wrong_one() -> No
     assert ready.solve(right, digits=400) is not None
 
 
+def test_a_guess_is_tested_in_whole_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever the guess comes from: one that does not solve the system is not returned."""
+    ready = lifted([[2, 1], [1, 3]])
+    assert ready is not None
+    monkeypatch.setattr("tip.flow.lifting._fractions", lambda x, modulus: ([1] * len(x), modulus // modulus))
+    assert ready.solve([1, 1], digits=40) is None
+    assert ready.solve([3, 4], digits=40) == ([1, 1], 1)
+
+
 @pytest.mark.parametrize("prime", PRIMES)
 def test_the_moduli_are_primes_below_two_to_the_26(prime: int) -> None:
     assert 2**25 < prime < 2**26

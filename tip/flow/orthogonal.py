@@ -85,11 +85,12 @@ def basis(rows: Numbers, variances: Sequence[Fraction], bits: int) -> Basis:
         size = math.isqrt(int(left @ left))
         if size >> bits // 2 == 0:
             continue
-        unit, _ = _freed((left << bits) // size, units, bits)
+        again, _ = _freed((left << bits) // size, units, bits)
+        length = math.isqrt(int(again @ again))
         chosen.append(number)
         exponents.append(exponent)
-        units.append(unit)
-        triangle.append((*entries, size))
+        units.append((again << bits) // length)
+        triangle.append((*entries, size * length >> bits))
     stacked = np.array([list(unit) for unit in units], np.object_).reshape(len(units), len(roots))
     return Basis(bits, roots, tuple(chosen), tuple(exponents), stacked, tuple(triangle))
 
