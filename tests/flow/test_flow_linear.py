@@ -330,3 +330,10 @@ def test_a_bare_leak_is_told_even_where_others_are_not_proven() -> None:
     assert nothing.upper == 0
     with pytest.raises(ConfigurationError, match="may be infinite"):
         ready.loss(np.array([1.0, 0.0, 0.0]))
+
+
+@pytest.mark.parametrize("size", [1e-61, 1e61, -1e61])
+def test_changes_whose_squares_might_vanish_are_refused(size: float) -> None:
+    noise, spread = gopa(6, 0.5, 3.0)
+    with pytest.raises(ConfigurationError, match="a change lies outside"):
+        loss(noise, np.array([0.0, 1.0, size, 0.0, 0.0, 0.0]), spread)

@@ -26,7 +26,7 @@ import numpy as np
 from scipy.sparse import coo_array, csr_array
 
 from tip.errors import ConfigurationError
-from tip.flow.certificates import Loss, Matrix, lower_bound, matrix, repaired, upper_bound
+from tip.flow.certificates import Loss, Matrix, lower_bound, matrix, repaired, upper_bound, within
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -105,6 +105,7 @@ def loss(view: Prepared, a: Floats, *, tolerance: float = 1e-6) -> Loss:
     change = np.ascontiguousarray(a, np.float64)
     if change.shape != (view.system.shape[0],) or not np.isfinite(change).all():
         raise ConfigurationError(f"a change needs one finite number for each of the {view.system.shape[0]} rows")
+    within(change)
     if not change.any():
         nothing = np.zeros(len(view.noise.variances))
         return Loss(Fraction(0), Fraction(0), nothing, np.zeros_like(change), exact=True)
