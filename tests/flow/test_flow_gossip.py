@@ -192,6 +192,24 @@ def test_long_numbers_and_elimination_derive_the_same(monkeypatch: pytest.Monkey
     assert derive(flow, "agent.0", delta=1e-5).guarantee.mu == worst.guarantee.mu == pytest.approx((2 / 3) ** 0.5)
 
 
+def test_the_worst_agent_is_solved_for_where_nothing_is_known_at_sight(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only mixtures of mixtures are sent: the agent that one row tells most about is not the worst off."""
+    flow = gossip(20, k_out(2, seed=14), rounds=4, variance=VARIANCE)
+    says = parse("mix(mix(answer + noise, wires), wires)")
+    flow = replace(flow, messages=(replace(flow.messages[0], says=says),))
+    block = watched(flow, 0)
+    first = block.exact_losses(np.array([3]))
+    later = block.exact_losses(np.array([0, 3]))
+    assert first[0].upper == later[1].upper
+    losses = known(block.exact_losses(np.arange(block.view.A.shape[1])))
+    assert losses[0] == (later[0].upper or 0) * VARIANCE
+    assert max(losses) < 1
+    monkeypatch.setattr(seeing, "EXACT_WORK", 0)
+    derived = derive(flow, "agent.0", delta=1e-5)
+    assert derived.agent == block.view.secret_agent[int(np.argmax([float(loss) for loss in losses]))]
+    assert derived.guarantee.mu == pytest.approx(float(max(losses) / VARIANCE) ** 0.5, rel=1e-12)
+
+
 def test_several_columns_of_an_agent_are_bound_together_by_long_numbers_too(monkeypatch: pytest.MonkeyPatch) -> None:
     flow = gossip(12, k_out(2, seed=5), rounds=4, variance=Fraction(2))
     late = replace(flow.noises[0], name="late", rounds=3)
