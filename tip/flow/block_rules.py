@@ -19,6 +19,7 @@ from tip.flow.shapes import message_shape
 from tip.privacy.accountant import missing_rule
 from tip.privacy.amplification import why_not_credited
 from tip.privacy.events import PoissonSampled, Repeated
+from tip.privacy.statements import Neighboring
 
 if TYPE_CHECKING:
     from tip.flow.model import Cohort, Flow, Noise, Report, Secret
@@ -39,6 +40,8 @@ def block_loss(seen: Seen, agent: int, terms: Terms) -> Outcome:
         return unproven("not proven", missing, premise)
     if changing := changing_cohorts(seen):
         return unproven("not proven", changing, premise)
+    if shown := shown_presence(seen, terms):
+        return unproven("not proven", f"a rule for {Neighboring.ADD_REMOVE_ONE} where {shown}", premise)
     agent, apart = stand_in(seen, agent)
     if apart:
         return unproven("not proven", apart, premise)
@@ -51,6 +54,26 @@ def block_loss(seen: Seen, agent: int, terms: Terms) -> Outcome:
     if sampled is None or sampled.event is None or missing_rule(sampled.event, terms.neighboring):
         return whole
     return sampled
+
+
+def shown_presence(seen: Seen, terms: Terms) -> str:
+    """Empty unless a block shows who takes part, which adding or removing an agent has to hide (law 1); else what does.
+
+    Members may appear in sums alone, none of the noise may come and go with them, and the coalition may not see rosters.
+    """
+    if terms.neighboring is not Neighboring.ADD_REMOVE_ONE:
+        return ""
+    if terms.coalition.sees_roster:
+        return f'"{terms.coalition.text}" may learn who takes part'
+    flow = seen.view.flow
+    groups = {group.name for group in flow.groups}
+    for name in seen.told:
+        if flow.message(name).by in groups:
+            return f"message {name!r} shows who sends it"
+    for symbol in np.unique(seen.view.noise_symbol).tolist():
+        if flow.noises[symbol].of not in flow.parties:
+            return f"noise {flow.noises[symbol].name!r} comes and goes with who draws it"
+    return ""
 
 
 def hidden_inputs(flow: Flow, seen: Seen) -> str:

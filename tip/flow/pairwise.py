@@ -22,7 +22,7 @@ import numpy as np
 
 from tip.errors import ConfigurationError
 from tip.flow import random_graphs, spectral
-from tip.flow.block_rules import hidden_inputs
+from tip.flow.block_rules import hidden_inputs, shown_presence
 from tip.flow.connectivity import Connectivity, closed_form, connectivity
 from tip.flow.derivation import Node, Scalar
 from tip.flow.gaussian_rule import gaussian_loss
@@ -88,7 +88,7 @@ def form_of(block: Seen) -> Form | None:
 def all_agents(found: tuple[Seen, ...], terms: Terms) -> tuple[int, Outcome] | None:
     """The spectral bound for every agent of a flow with one such block, and an agent near it."""
     form = form_of(found[0]) if len(found) == 1 else None
-    if form is None or hidden_inputs(found[0].view.flow, found[0]):
+    if form is None or hidden_inputs(found[0].view.flow, found[0]) or shown_presence(found[0], terms):
         return None
     block = found[0]
     proven = connectivity(form.noise.graph, failure=_allowed(terms))
@@ -131,6 +131,8 @@ def graph_bounds(
     found = [block for block in views if block.view.A.nnz]
     form = form_of(found[0]) if len(found) == 1 else None
     if form is None or not _nothing_more(found[0], parties, fixed) or hidden_inputs(flow, found[0]):
+        return
+    if shown_presence(found[0], terms):
         return
     times, size = found[0].view.times, len(form.agent_of)
     nothing = spectral.after_deletion(size, form.noise.own, Connectivity(0.0, 0.0, ""), deleted=size - 1)

@@ -35,7 +35,7 @@ def sheets(watch: Watch) -> list[Sheet]:
 
 def block(node: Node, some: Sheet, agent: int, watch: Watch, coalition: Coalition) -> Reached:
     """What a step proves about one block and one agent, all rounds together."""
-    refuse_unruly(some, watch)
+    refuse_unruly(some, watch, coalition)
     if node.rule == "sampling":
         cohort, times = sample(some, watch, coalition)
         want(exact(node, "rate") == cohort.rate, node.rule, f"the sample's rate is {cohort.rate}")
@@ -50,8 +50,22 @@ def block(node: Node, some: Sheet, agent: int, watch: Watch, coalition: Coalitio
     return found
 
 
-def refuse_unruly(some: Sheet, watch: Watch) -> None:
+def refuse_presence(some: Sheet, watch: Watch, coalition: Coalition) -> None:
+    """Under add-remove-one nothing may show who takes part: no agent's row or noise, no roster (law 1)."""
+    crowd = watch.crowd
+    relations = {some.flow.secret(column[0]).neighboring for column in some.secrets}
+    if Neighboring.ADD_REMOVE_ONE not in relations:
+        return
+    own = [name for name in some.messages if some.flow.message(name).by in crowd.size]
+    drawn = [column[0] for column in some.noises if some.flow.noise(column[0]).of not in some.flow.parties]
+    want(not coalition.sees_roster, "view", "the coalition may learn who takes part, which add-remove-one has to hide")
+    shown = (own + drawn + [""])[0]
+    want(not shown, "view", f"{shown!r} shows who takes part, which add-remove-one has to hide")
+
+
+def refuse_unruly(some: Sheet, watch: Watch, coalition: Coalition) -> None:
     """Noise without a size, inputs that may depend on what the coalition does not see, cohorts that change: no rule."""
+    refuse_presence(some, watch, coalition)
     for name in sorted({column[0] for column in some.noises}):
         want(not some.flow.noise(name).planned, "view", f"the size of noise {name!r} is still to be planned")
     refuse_changing(some, watch)

@@ -48,7 +48,7 @@ class Others:
         found = sheets(watch)
         refuse_hidden(found, watch)
         for some in found:
-            refuse_unruly(some, watch)
+            refuse_unruly(some, watch, coalition)
         return cls(watch, coalition, delta, sampled, found)
 
     def loss(self, agent: int) -> Reached | None:

@@ -49,7 +49,7 @@ class Paired:
 def bound(node: Node, watch: Watch, coalition: Coalition) -> Reached:
     """What a step "every coalition" without premises proves: "everyone else", "deletion" or "random graph"."""
     rule, why = node.rule, word(node, "why")
-    paired = _paired(watch, rule)
+    paired = _paired(watch, coalition, rule)
     wanted = int(coalition.fraction * watch.crowd.enrolled)
     left, own, linked = count(node, "left"), exact(node, "own_variance"), exact(node, "connectivity")
     failure = float(exact(node, "failure"))
@@ -83,7 +83,7 @@ def bound(node: Node, watch: Watch, coalition: Coalition) -> Reached:
     return results.Reached(found.event, stated, idealized=True, failure=failure)
 
 
-def _paired(watch: Watch, rule: str) -> Paired:
+def _paired(watch: Watch, coalition: Coalition, rule: str) -> Paired:
     """The flow's one block, if it has the form and no agent sees more of it than the world does."""
     flow = watch.crowd.flow
     want(len(flow.groups) == 1 and not flow.reports, rule, "its bound is for one group, without reports")
@@ -92,7 +92,7 @@ def _paired(watch: Watch, rule: str) -> Paired:
     want(len(found) == 1, rule, "its bound is for one block of messages")
     some = found[0]
     refuse_hidden(found, watch)
-    refuse_unruly(some, watch)
+    refuse_unruly(some, watch, coalition)
     want(some.laws() == {Law.GAUSSIAN} and not some.ring, rule, "its bound is for Gaussian noise of real numbers")
     single = all(len(row) == 1 and set(row.values()) == {1} for row in some.A) and len(some.A) == len(some.secrets)
     one_each = len(set(some.agent_of)) == len(some.secrets) == len({next(iter(row)) for row in some.A})
