@@ -83,7 +83,9 @@ def charged(proof: Proof) -> float:
 
 def exceeds(view: IntegerView, moved: Mapping[int, int], rho: float) -> bool:
     p, q = law_of(view, moved), law_of(view, {})
-    return any(renyi(a, b, order) > order * rho * (1 + 1e-9) for a, b in ((p, q), (q, p)) for order in (1.25, 2.0, 3.0))
+    return any(
+        renyi(a, b, order) > order * rho * (1 + 1e-9) + 1e-12 for a, b in ((p, q), (q, p)) for order in (1.25, 2.0, 3.0)
+    )
 
 
 # -- the certificate against the truth ----------------------------------------------------------------------

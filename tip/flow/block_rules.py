@@ -32,19 +32,13 @@ _LAPLACE = frozenset({Law.LAPLACE, Law.DISCRETE_LAPLACE})
 
 def block_loss(seen: Seen, agent: int, terms: Terms) -> Outcome:
     """What one block shows about one agent, all its rounds together."""
-    flow, view = seen.view.flow, seen.view
+    view = seen.view
     _refuse_planned(seen)
     premise = view_node(seen)
-    if hidden := hidden_inputs(flow, seen):
-        missing = f"a rule for inputs that may depend on what the coalition does not see: {hidden}"
-        return unproven("not proven", missing, premise)
-    if changing := changing_cohorts(seen):
-        return unproven("not proven", changing, premise)
-    if shown := shown_presence(seen, terms):
-        return unproven("not proven", f"a rule for {Neighboring.ADD_REMOVE_ONE} where {shown}", premise)
     agent, apart = stand_in(seen, agent)
-    if apart:
-        return unproven("not proven", apart, premise)
+    missing = _unruly(seen, terms) or apart
+    if missing:
+        return unproven("not proven", missing, premise)
     single = _one_round(seen, agent, premise)
     if single.event is None:
         return single
@@ -56,10 +50,19 @@ def block_loss(seen: Seen, agent: int, terms: Terms) -> Outcome:
     return sampled
 
 
+def _unruly(seen: Seen, terms: Terms) -> str:
+    """Empty if a rule may be tried at all; else the rule that is wanted."""
+    if hidden := hidden_inputs(seen.view.flow, seen):
+        return f"a rule for inputs that may depend on what the coalition does not see: {hidden}"
+    if shown := shown_presence(seen, terms):
+        return f"a rule for {Neighboring.ADD_REMOVE_ONE} where {shown}"
+    return changing_cohorts(seen)
+
+
 def shown_presence(seen: Seen, terms: Terms) -> str:
     """Empty unless a block shows who takes part, which adding or removing an agent has to hide (law 1); else what does.
 
-    Members may appear in sums alone, none of the noise may come and go with them, and the coalition may not see rosters.
+    Members may appear in sums alone, no noise may come and go with them, and the coalition may not see rosters.
     """
     if terms.neighboring is not Neighboring.ADD_REMOVE_ONE:
         return ""
