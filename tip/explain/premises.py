@@ -309,6 +309,20 @@ PREMISES: Final[Mapping[str, tuple[Wording, ...]]] = {
             "assez de rapports honnêtes sont mélangés avant d’être transmis, et le mélangeur ne révèle rien",
         ),
     ),
+    "parties-apart": (
+        Wording(
+            "(.+), outside the coalition, tell it nothing.*",
+            "whoever sees more (“{0}”) passes nothing on to them but what is described here",
+            "qui en voit plus (« {0} ») ne leur transmet rien d’autre que ce qui est décrit ici",
+            "{0}, hors de la coalition, ne lui transmettent que ce qui est déclaré",
+        ),
+        Wording(
+            _ANY,
+            "whoever sees more passes nothing on to them but what is described here",
+            "qui en voit plus ne leur transmet rien d’autre que ce qui est décrit ici",
+            "qui est hors de la coalition ne lui transmet que ce qui est déclaré",
+        ),
+    ),
     "shuffler-honest": (
         Wording(
             _ANY,

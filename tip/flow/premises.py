@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from tip.flow.model import Law, Wiring
+from tip.flow.model import EVERYBODY, Law, Wiring
 from tip.privacy.statements import Assumption
 
 if TYPE_CHECKING:
-    from tip.flow.model import Flow
+    from tip.flow.model import Flow, Message, Report
     from tip.flow.outcomes import Outcome
     from tip.privacy.coalitions import Coalition
 
@@ -45,11 +45,13 @@ def keyed(flow: Flow) -> bool:
 def premises(flow: Flow, coalition: Coalition, outcome: Outcome, *, silent: int, known: bool) -> tuple[Assumption, ...]:
     """All that the guarantee rests on. `known`: whether the colluders are stated; `silent`: how many add no noise."""
     drawn = outcome.node.rule == "every coalition" and outcome.node.numbers.get("why") == "random graph"
+    others = insiders_elsewhere(flow, coalition)
     rests = {
         _REAL: outcome.idealized,
         **dict.fromkeys(_ALWAYS, True),
         _KNOWN: known,
         _colluders(flow, coalition, silent): bool(coalition.fraction or silent) and not known,
+        _apart(others): bool(others),
         _DRAWN: drawn,
         _PUBLIC: not drawn and any(graph.wiring is Wiring.K_OUT for graph in flow.graphs),
         _minimum(flow): bool(flow.cohorts),
@@ -74,6 +76,22 @@ def _colluders(flow: Flow, coalition: Coalition, silent: int) -> Assumption:
     return Assumption(
         "colluders", f"at most {count:,} of the {flow.enrolled:,} agents pool what they see or leave their noise out"
     )
+
+
+def insiders_elsewhere(flow: Flow, coalition: Coalition) -> tuple[str, ...]:
+    """The parties outside a coalition that see or know more than everybody does: they could tell it."""
+    everything: tuple[Message | Report, ...] = (*flow.messages, *flow.reports)
+    hidden = [part.to for part in everything if EVERYBODY not in part.to]
+    told = {name for to in hidden for name in to} | {
+        name for noise in flow.noises for name in (noise.of, *noise.known_to)
+    }
+    told |= {report.shuffled_by for report in flow.reports}
+    return tuple(party for party in flow.parties if party in told and party not in coalition.parties)
+
+
+def _apart(names: tuple[str, ...]) -> Assumption:
+    listed = " and ".join(names) or "nobody"
+    return Assumption("parties-apart", f"{listed}, outside the coalition, tell it nothing but what is declared")
 
 
 def _minimum(flow: Flow) -> Assumption:

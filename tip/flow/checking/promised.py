@@ -114,6 +114,7 @@ def demanded(derivation: Derivation, reached: Reached, *, known: bool, drawn: bo
         "real-arithmetic": reached.idealized,
         "who-colludes": known,
         "colluders": bool(coalition.fraction) and not known,
+        "parties-apart": any(_sees_more(flow, party) for party in flow.parties if party not in coalition.parties),
         "graph-drawn-before": drawn,
         "public-graph": seeded and not drawn,
         "own-minimum": bool(flow.cohorts), "one-sum": bool(flow.cohorts),
@@ -124,6 +125,14 @@ def demanded(derivation: Derivation, reached: Reached, *, known: bool, drawn: bo
         "aes-256": keyed(flow),
     }  # fmt: skip
     return [name for name, needed in wanted.items() if needed]
+
+
+def _sees_more(flow: Flow, party: str) -> bool:
+    """Whether a party is sent, mixes, draws or is told anything that not everybody sees."""
+    receivers = [message.to for message in flow.messages] + [report.to for report in flow.reports]
+    hears = any(party in to and "everybody" not in to for to in receivers)
+    mixes = any(report.shuffled_by == party for report in flow.reports)
+    return hears or mixes or any(party == noise.of or party in noise.known_to for noise in flow.noises)
 
 
 def keyed(flow: Flow) -> bool:
