@@ -699,3 +699,9 @@ def test_colluders_that_are_no_agents(colluders: object) -> None:
 def test_what_is_no_flow() -> None:
     with pytest.raises(ConfigurationError, match="Flow"):
         derive(None, "world", delta=1e-6)  # type: ignore[arg-type]  # what the test is about
+
+
+def test_a_share_and_named_colluders_do_not_go_together() -> None:
+    """The claim would be about one set, and read as one about every set of that size."""
+    with pytest.raises(ConfigurationError, match="said twice"):
+        derive(gossip(4, Wiring.RING, rounds=2, variance=Fraction(1)), "25% of agents", delta=DELTA, colluders=[0])

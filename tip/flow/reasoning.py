@@ -103,6 +103,12 @@ def _found(
     if terms.agent is not None and (fixed == terms.agent).any():
         raise ConfigurationError(f"agent {terms.agent} colludes and is not protected")
     if colluders is not None:
+        if terms.coalition.fraction:
+            raise ConfigurationError(
+                f'who colludes is said twice, as a share in "{terms.coalition.text}" and by name',
+                why="A share is every set of so many agents, and these are one of them",
+                instead='leave the share out, for example against = "world"',
+            )
         pooled = np.unique(_indices(colluders))
         if terms.silent > len(pooled):
             raise ConfigurationError(
