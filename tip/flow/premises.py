@@ -79,12 +79,13 @@ def _colluders(flow: Flow, coalition: Coalition, silent: int) -> Assumption:
 
 
 def insiders_elsewhere(flow: Flow, coalition: Coalition) -> tuple[str, ...]:
-    """The parties outside a coalition that see or know more than everybody does: they could tell it."""
+    """The parties outside a coalition that send, see or know more than everybody does: they could tell it."""
     everything: tuple[Message | Report, ...] = (*flow.messages, *flow.reports)
     hidden = [part.to for part in everything if EVERYBODY not in part.to]
     told = {name for to in hidden for name in to} | {
         name for noise in flow.noises for name in (noise.of, *noise.known_to)
     }
+    told |= {message.by for message in flow.messages if EVERYBODY not in message.to}
     told |= {report.shuffled_by for report in flow.reports}
     return tuple(party for party in flow.parties if party in told and party not in coalition.parties)
 
