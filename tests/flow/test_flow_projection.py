@@ -115,3 +115,15 @@ def test_a_change_that_a_dependent_row_denies_is_a_leak() -> None:
     leak = ready.loss([F(1), F(1), F(3)])
     assert leak.upper is None
     assert np.count_nonzero(np.array(leak.test)) == 3
+
+
+def test_rows_that_only_the_longest_numbers_tell_apart() -> None:
+    """Entries of the basis are then longer than any float."""
+    rows, variances, a = [{0: F(1)}, {0: F(1), 1: F(1, 2**500)}, {1: F(1), 2: F(1)}], [F(1, 3)] * 3, [F(1), F(2), F(3)]
+    ready = projection(rows, variances)
+    found, exact = ready.loss(a), exact_loss(rows, a, variances).upper
+    assert 1536 in ready._made
+    assert found.upper is not None
+    assert exact is not None
+    assert found.lower <= exact <= found.upper
+    assert proves(found, rows, a, variances)

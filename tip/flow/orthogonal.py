@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Numbers = NDArray[np.object_]
+
+_SHORT: Final = 64  # bits of the entries that columns are chosen by
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,8 +41,8 @@ class Basis:
 
         if not self.chosen:
             return []
-        scale = 2.0 ** -min(self.bits, 1000)
-        _, order = qr((self.Q * scale).astype(np.float64), mode="r", pivoting=True)
+        short = self.Q >> max(0, self.bits - _SHORT)  # longer numbers than 2^1024 are no floats
+        _, order = qr(short.astype(np.float64), mode="r", pivoting=True)
         return sorted(int(column) for column in order[: len(self.chosen)])
 
     def coordinates(self, a: Sequence[Fraction]) -> list[int]:
