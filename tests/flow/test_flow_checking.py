@@ -420,3 +420,52 @@ def test_a_sum_over_edges_has_a_direction() -> None:
     assert "direction" in tells_apart(summed)
     for flow in (plain, summed):
         accepted(flow, "hub + 25% of agents")
+
+
+# -- parties that could tell more -----------------------------------------------------------------
+
+
+def aggregated(*, to: str) -> Flow:
+    """Agents send to an aggregator, which says the sum with noise of its own."""
+    built = FlowBuilder("aggregated", about="a sum at an aggregator").agents(agent=4).party("aggregator", "reader")
+    built = built.secret("x", of="agent", range=(0, 1), neighboring="replace-one", adaptive=False)
+    built = built.noise("own", of="agent", law="gaussian", variance=2)
+    built = built.message("sent", by="agent", says="x + own", to=to)
+    return built.message("total", by="aggregator", says="sum(sent)", to="everybody").build()
+
+
+@pytest.mark.parametrize(
+    ("to", "against", "needed"),
+    [
+        ("aggregator", "world", True),
+        ("aggregator", "reader", True),
+        ("aggregator", "aggregator", False),
+        ("aggregator", "aggregator + reader", False),
+        ("everybody", "world", False),  # the aggregator knows no more than everybody does
+    ],
+)
+def test_a_party_outside_the_coalition_that_sees_more_has_to_be_named(to: str, against: str, needed: bool) -> None:  # noqa: FBT001 - a case
+    document = to_json(derive(aggregated(to=to), against, delta=1e-6))
+    assert verify(from_json(document)).holds
+    named: list[Any] = json.loads(json.dumps(document))["guarantee"]["assumptions"]
+    others = [assumption for assumption in named if assumption["name"] != "parties-apart"]
+    assert (len(others) == len(named) - 1) == needed
+    document["guarantee"]["assumptions"] = others
+    if needed:
+        with pytest.raises(VerificationFailed, match="'parties-apart'"):
+            verify(from_json(document))
+    else:
+        assert verify(from_json(document)).holds
+
+
+def test_noise_of_a_party_or_told_to_it_is_more_than_everybody_sees() -> None:
+    for told, against, needed in (((), "world", True), ((), "hub", False), (("reader",), "hub", True)):
+        built = FlowBuilder("told", about="noise at a hub").agents(agent=3).party("hub", "reader")
+        built = built.secret("x", of="agent", range=(0, 1), neighboring="replace-one", adaptive=False)
+        built = built.noise("own", of="agent", law="gaussian", variance=2)
+        built = built.noise("central", of="hub", law="gaussian", variance=2, known_to=told)
+        flow = built.message("total", by="hub", says="sum(x + own) + central", to="everybody").build()
+        document = to_json(derive(flow, against, delta=1e-6))
+        assert verify(from_json(document)).holds
+        names = [assumption["name"] for assumption in document["guarantee"]["assumptions"]]
+        assert ("parties-apart" in names) == needed

@@ -30,6 +30,7 @@ from tip.privacy.guarantees import Status
 
 if TYPE_CHECKING:
     from tip.flow.checking.reached import Reached
+    from tip.flow.checking.sheets import Sheet
     from tip.flow.derivation import Node
 
 __all__ = ["Verified", "verify"]
@@ -72,6 +73,7 @@ class _Check:
         self.crowd = Crowd(derivation.flow)
         self.claims: list[str] = []
         self.trusted: list[str] = []
+        self.counted: list[Sheet] | None = None
         colluders = [int(agent) for agent in derivation.colluders]
         ordered = all(a < b for a, b in pairwise(colluders))
         inside = not colluders or 0 <= colluders[0] <= colluders[-1] < self.crowd.enrolled
@@ -117,6 +119,14 @@ class _Check:
     def _watch(self, colluders: frozenset[int]) -> Watch:
         return Watch(self.crowd, self.parties, colluders)
 
+    def _sheets(self, watch: Watch) -> list[Sheet]:
+        """What a coalition sees, counted once where it is that of the proof."""
+        if watch.agents != self.stated.colluders:
+            return sheets(watch)
+        if self.counted is None:
+            self.counted = sheets(watch)
+        return self.counted
+
     # -- every coalition --------------------------------------------------------------------------
 
     def _every_coalition(self, node: Node, *, loosely: bool) -> Reached:
@@ -148,11 +158,13 @@ class _Check:
         self.trusted.append(_FLOATS)
         claim = Claim(reached, self.derivation.guarantee.epsilon or 0.0, self.derivation.guarantee.delta.conversion)
         watch, coalition = self._watch(case.colluders), self.derivation.coalition
-        others = Others.of(watch, coalition, delta=claim.delta, sampled=self.sampled)
+        others = Others.of(self._sheets(watch), watch, coalition, delta=claim.delta, sampled=self.sampled)
         for agent in agents:
             if case.colluders == self.stated.colluders and agent == self.derivation.agent:
                 continue
             found = others.loss(agent)
+            if found is not None and not claim.bounds(found, self.flow):
+                found = others.loss(agent, thorough=True)
             if found is None or not claim.bounds(found, self.flow):
                 raise refuse(
                     "every agent",
@@ -201,7 +213,7 @@ class _Check:
     def _composition(self, node: Node, agent: int) -> Reached:
         want(node.rule == "composition", node.rule, 'stands where a step "composition" is wanted')
         watch = self._watch(self.stated.colluders)
-        found = sheets(watch)
+        found = self._sheets(watch)
         refuse_hidden(found, watch)
         placed = [(some, stand_in(some, watch, agent)) for some in found]
         seen = [(some, who) for some, who in placed if who in some.agent_of]

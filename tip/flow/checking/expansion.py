@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from math import lcm
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from tip.flow.checking.refusal import too_large
@@ -16,7 +17,7 @@ from tip.flow.expressions import Added, Applied, Expression, Scaled, Symbol
 from tip.flow.graphs import edges
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from tip.flow.model import Flow, Noise, Secret
 
@@ -29,16 +30,28 @@ MOST: Final = 3_000_000  # entries of all rows together
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Value:
-    """The rows of a formula; `over` names the group or graph that has a row for each member, "" for one row."""
+    """The rows of a formula; `over` names the group or graph that has a row for each member, "" for one row.
+
+    `units`: for each round what all of its entries are to be divided by; empty where that is 1.
+    """
 
     over: str
     members: int
     rounds: int
     rows: list[Row]
+    units: tuple[int, ...] = ()
 
     def at(self, member: int, round_: int) -> Row:
         """The row of a member in a round; a value of one round is the same in all."""
-        return self.rows[(round_ if self.rounds > 1 else 0) * self.members + member]
+        turn = round_ if self.rounds > 1 else 0
+        row = self.rows[turn * self.members + member]
+        if not self.units or self.units[turn] == 1:
+            return row
+        return {column: Fraction(entry, self.units[turn]) for column, entry in row.items()}
+
+    def each(self) -> Iterator[Row]:
+        """All rows, round after round."""
+        return (self.at(member, turn) for turn in range(self.rounds) for member in range(self.members))
 
 
 class Expansion:
@@ -107,7 +120,7 @@ class Expansion:
                 value = self._value(of)
                 number = factor.numerator if factor.denominator == 1 else factor
                 return self._made(
-                    value.over, value.members, value.rounds, (_sum([(number, row)]) for row in value.rows)
+                    value.over, value.members, value.rounds, (_sum([(number, row)]) for row in value.each())
                 )
             case Added(parts):
                 values = [self._value(part) for part in parts]
@@ -169,20 +182,26 @@ class Expansion:
         return self._made(value.over, value.members, value.rounds, rows)
 
     def gossip(self, call: Applied, value: Value) -> Value:
-        """In round 1 the value itself, then what was said before, mixed, and what is new in the round."""
+        """In round 1 the value itself, then what was said before, mixed, and what is new in the round.
+
+        Whole numbers are counted, in units of what all weights divide: fractions would cost ten times as much.
+        """
         weights = self.weights(str(call.arguments[0]))
         rounds = int(call.arguments[1]) if len(call.arguments) > 1 else value.rounds
-        said = self._made(value.over, value.members, 1, (value.at(i, 0) for i in range(value.members))).rows
-        rows = list(said)
+        common = lcm(*(Fraction(x).denominator for line in weights for x in line.values()))
+        steps = [[(int(weight * common), j) for j, weight in line.items()] for line in weights]
+        unit = lcm(*{Fraction(x).denominator for row in value.each() for x in row.values()})
+        said = [_whole(value.at(i, 0), unit) for i in range(value.members)]
+        rows: list[Row] = self._made(value.over, value.members, 1, said).rows
+        units = [unit]
         for t in range(1, rounds):
-            fresh = [value.at(i, t) if value.rounds > 1 else {} for i in range(value.members)]
-            mixed = (
-                _sum([*((weight, said[j]) for j, weight in line.items()), (1, fresh[i])])
-                for i, line in enumerate(weights)
-            )
+            unit *= common
+            fresh = [_whole(value.at(i, t), unit) if value.rounds > 1 else {} for i in range(value.members)]
+            mixed = (_sum([*((times, said[j]) for times, j in line), (1, fresh[i])]) for i, line in enumerate(steps))
             said = self._made(value.over, value.members, 1, mixed).rows
             rows += said
-        return Value(value.over, value.members, rounds, rows)
+            units.append(unit)
+        return Value(value.over, value.members, rounds, rows, tuple(units))
 
     def weights(self, name: str) -> list[dict[int, Number]]:
         """A table's rows, or Metropolis' weights of a graph."""
@@ -205,7 +224,7 @@ class Expansion:
         """`so_far` adds a member's rounds; `token` all rows in the order of rounds and members."""
         step = value.members if call.function == "so_far" else 1
         rows: list[Row] = []
-        for place, row in enumerate(value.rows):
+        for place, row in enumerate(value.each()):
             rows.append(_sum([(1, rows[place - step]), (1, row)]) if place >= step else row)
             self._entries += len(rows[-1])
             if self._entries > MOST:
@@ -256,6 +275,11 @@ class Expansion:
         for k in range(1, value.rounds):
             steps.append(steps[-1] * Fraction(2 * k - 1, 2 * k))
         return self.by_rounds(value, [{s: steps[t - s] for s in range(t + 1)} for t in range(value.rounds)])
+
+
+def _whole(row: Row, unit: int) -> Row:
+    """A row in whole numbers of a unit that all of its entries divide."""
+    return {column: int(entry * unit) for column, entry in row.items()}
 
 
 def _sum(parts: list[tuple[Number, Row]]) -> Row:

@@ -2,7 +2,7 @@
 
 Which rows depend on others is decided exactly. A row that alone holds some noise is independent of all others, and
 may be set aside; then others may hold noise alone. What is left after that is eliminated in fractions: a
-combination z with z'B = 0 shows z'A x without noise. Independent rows are then solved in floats.
+combination z with z'B = 0 shows z'A x without noise. Independent rows are then solved in floats, or in decimals.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve
+from scipy.linalg import cholesky, solve_triangular
 
+from tip.flow.checking.precise import halved, independent
 from tip.flow.checking.refusal import too_large
 from tip.flow.checking.witnesses import Line, combined, gram_of_rows, uses_of
 
@@ -38,15 +39,14 @@ class Survey:
     sheet: Sheet
     rows: list[int]
     bare: list[Line]  # z'A of all combinations without noise
-    solved: Floats  # (B V B')^-1 A for the independent rows
-    held: Floats  # A for the independent rows
+    half: Floats  # L^-1 A for the independent rows, L L' = B V B'
 
     def loss(self, agent: int) -> float:
         """mu^2 of one round of one agent by law 12; infinite if something shows its secret bare."""
         columns = self.sheet.columns_of(agent)
         if any(line.get(column) for line in self.bare for column in columns):
             return float("inf")
-        gram = self.held[:, columns].T @ self.solved[:, columns]
+        gram = self.half[:, columns].T @ self.half[:, columns]
         reach = np.sqrt([float(self.sheet.secret(column).squared_reach) for column in columns])
         terms = np.sort(np.abs(gram) * reach[:, None] * reach, axis=1)[:, ::-1]
         uses = uses_of(self.sheet, columns)
@@ -58,18 +58,20 @@ def survey(sheet: Sheet) -> Survey:
     core = _core(sheet)
     if len(core) > _CORE:
         raise too_large(f"{len(core):,} rows whose independence would have to be decided in fractions")
-    dropped, bare = _eliminated(sheet, core)
+    single = independent(sheet.B[row] for row in core)
+    dropped, bare = (set[int](), list[Line]()) if single else _eliminated(sheet, core)
     rows = [row for row in range(len(sheet.B)) if row not in dropped]
     if len(rows) > _DENSE:
         raise too_large(f"a view of {len(rows):,} rows")
+    return Survey(sheet, rows, bare, _half(sheet, rows))
+
+
+def _half(sheet: Sheet, rows: list[int]) -> Floats:
+    """In floats; where their noise is too unlike in size, in decimals."""
     held = np.zeros((len(rows), len(sheet.secrets)))
     for place, row in enumerate(rows):
         for column, entry in sheet.A[row].items():
             held[place, column] = float(entry)
-    return Survey(sheet, rows, bare, _solved(sheet, rows, held), held)
-
-
-def _solved(sheet: Sheet, rows: list[int], held: Floats) -> Floats:
     if not rows:
         return held
     system = gram_of_rows(sheet)[np.ix_(rows, rows)]
@@ -77,8 +79,8 @@ def _solved(sheet: Sheet, rows: list[int], held: Floats) -> Floats:
     even = system / scale[:, None] / scale
     values = np.linalg.eigvalsh(even)
     if not values[0] * _WORST > values[-1]:
-        raise too_large("its noise is so unlike in size that floats cannot tell what all agents lose")
-    found: Floats = cho_solve(cho_factor(even, lower=True), held / scale[:, None]) / scale[:, None]
+        return halved(sheet, rows)
+    found: Floats = solve_triangular(cholesky(even, lower=True), held / scale[:, None], lower=True)
     return found
 
 

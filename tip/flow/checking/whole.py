@@ -20,7 +20,7 @@ from tip.flow.checking.witnesses import vector
 from tip.flow.model import Law
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping, Sequence
 
     from tip.flow.checking.expansion import Number
     from tip.flow.checking.sheets import Sheet
@@ -58,7 +58,7 @@ class Unmasked:
 
 def unmasked(sheet: Sheet) -> Unmasked:
     """What the masks of a sheet leave."""
-    a, b = [_integers(row) for row in sheet.A], [_integers(row) for row in sheet.B]
+    a, b = ([_within(_integers(row), sheet.ring) for row in part] for part in (sheet.A, sheet.B))
     masks = {column for column in range(len(sheet.noises)) if sheet.noise(column).law is Law.UNIFORM}
     if not masks:
         return Unmasked(sheet, a, b, masked=False, functionals=[])
@@ -92,6 +92,11 @@ def _integers(row: dict[int, Number]) -> Line:
     if any(Fraction(x).denominator != 1 for x in row.values()):
         raise refuse("view", "whole-number noise wants whole coefficients")
     return {column: int(x) for column, x in row.items()}
+
+
+def _within(row: Line, ring: int) -> Line:
+    """The entries of least size modulo the ring, without zeros."""
+    return {column: value for column, x in row.items() if (value := _centered(x, ring))}
 
 
 def _times(z: Line, rows: list[Line], ring: int) -> Line:
@@ -197,7 +202,7 @@ def certified(node: Node, left: Unmasked, agent: int) -> Event:
     want(
         all(c in reaches for shift in shifts for c in shift.moves), rule, "moves noise for what the agent does not hold"
     )
-    _balanced(rule, left, shifts, reaches)
+    want(balanced(left, shifts, reaches), rule, "its shifts do not make up for the change: B W is not A")
     want(causal(sheet, left, shifts), rule, "moves noise before the inputs are known that it is moved by")
     laws = {sheet.noise(column).law for column in used}
     if rule == "additive laplace":
@@ -278,7 +283,7 @@ def _whole_vector(node: Node, name: str) -> list[int]:
     return [int(entry) for entry in found]
 
 
-def _balanced(rule: str, left: Unmasked, shifts: list[Moved], reaches: dict[int, Fraction]) -> None:
+def balanced(left: Unmasked, shifts: Sequence[Moved], reaches: Mapping[int, Fraction]) -> bool:
     """B W = A in every row that masks leave, modulo the ring."""
     rest: dict[tuple[int, int], int] = defaultdict(int)
     for row, entries in enumerate(left.A):
@@ -290,8 +295,4 @@ def _balanced(rule: str, left: Unmasked, shifts: list[Moved], reaches: dict[int,
             for column, move in shift.moves.items():
                 rest[row, column] -= entry * move
     ring = left.sheet.ring
-    want(
-        not any(_centered(value, ring) for value in rest.values()),
-        rule,
-        "its shifts do not make up for the change: B W is not A",
-    )
+    return not any(_centered(value, ring) for value in rest.values())
