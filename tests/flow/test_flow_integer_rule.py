@@ -10,7 +10,9 @@ import pytest
 
 from tip.flow.building import FlowBuilder
 from tip.flow.integer_rule import integer_loss, laplace_loss
+from tip.flow.reasoning import derive
 from tip.flow.seen import Seen, seen, view_node
+from tip.flow.verification import verify
 from tip.flow.view import blocks
 from tip.privacy.accountant import epsilon
 from tip.privacy.statements import Neighboring
@@ -148,3 +150,14 @@ def test_noise_that_is_shown_before_it_hides_an_adaptive_value() -> None:
     assert told(adaptive=False).event is not None
     assert told(adaptive=True).event is None  # after 2 g + h has been seen, g has another law, and x may follow it
     assert "adaptive" in told(adaptive=True).missing
+
+
+@pytest.mark.parametrize("law", ["discrete laplace", "laplace"])
+def test_of_many_laplace_noises_in_a_sum_one_is_moved(law: str) -> None:
+    """A sum of Laplace noises is none: the others are given to the coalition, in the proof as in the figure."""
+    made = FlowBuilder("sum", about="counts").agents(a=3).party("hub").cohort("k", of="a", least=2)
+    made = made.secret("x", of="a", range=(0, 1), neighboring="zero-out", adaptive=False, whole=True)
+    made = made.noise("n", of="a", law=law, scale=10)
+    proof = derive(made.message("m", by="hub", says="sum(x + n, k)", to="everybody").build(), "world", delta=1e-6)
+    assert proof.guarantee.epsilon == pytest.approx(0.1, rel=1e-4)
+    assert verify(proof).holds

@@ -14,7 +14,7 @@ import numpy as np
 from tip.errors import ConfigurationError
 from tip.flow.derivation import Node, Scalar, Vector
 from tip.flow.gathering import Gathered, gathered, size_of, whole_rows
-from tip.flow.integers import CERTIFICATE, SUM, Change, IntegerView, Missing, Proof, additive_laplace, prove
+from tip.flow.integers import CERTIFICATE, LAPLACE, SUM, Change, IntegerView, Missing, Proof, additive_laplace, prove
 from tip.flow.model import Law
 from tip.flow.outcomes import Outcome, at_most, unproven
 from tip.flow.rings import functionals, reduced
@@ -182,6 +182,8 @@ def _shift_vectors(proven: Proof, around: Gathered) -> dict[str, Vector]:
     vectors: dict[str, Vector] = {}
     for number, shift in enumerate(proven.shifts, 1):
         columns, signs = around.members(shift.columns, shift.signs)
+        if proven.rule == LAPLACE:  # no sum of them is charged: one noise moves, the others like it are given away
+            columns, signs = columns[:1], signs[:1]
         vectors[f"columns{number}"], vectors[f"signs{number}"] = _listed(columns), _listed(signs)
         vectors[f"moved{number}"] = tuple(Fraction(part) for pair in sorted(shift.moves.items()) for part in pair)
     return vectors
