@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tip.errors import ConfigurationError, DataError
+from tip.explain.drawable import drawable
 from tip.explain.words import in_words, out_of, rounded_up
 from tip.privacy.guarantees import Guarantee
 from tip.report.history import Release
@@ -291,9 +292,9 @@ def test_odd_plans_do_no_harm(a_run: RunFolder, plan: str) -> None:
 def test_elements_escape_by_construction(text: str, value: str) -> None:
     made = element("p", text, title=value)
     assert isinstance(made, Markup)
-    assert html.unescape(made[made.index(">") + 1 : -4]) == html.unescape(html.escape(text))
+    assert html.unescape(made[made.index(">") + 1 : -4]) == html.unescape(html.escape(drawable(text)))
     assert made.count("<") == 2
-    assert join(made, text) == made + html.escape(text)
+    assert join(made, text) == made + html.escape(drawable(text))
 
 
 def test_tables_keep_their_meaning_as_cards() -> None:

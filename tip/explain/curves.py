@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from tip.errors import ConfigurationError
-from tip.explain.drawing import fitted, picture, tag, text, width_of
+from tip.explain.drawing import escaped, fitted, picture, tag, text, width_of
 from tip.explain.figures import out_of
 from tip.explain.tongues import tongue_of
 from tip.explain.words import FALSE_ALARMS
@@ -141,7 +141,7 @@ def _marked(alarms: float, hits: float, told: str) -> list[str]:
 def _cross(point: Measured) -> str:
     x, y = _x(point.false_alarms), _y(point.hits)
     mark = tag("path", d=f"M{x - 5:.2f} {y - 5:.2f}l10 10m0 -10l-10 10", class_="tip-line tip-mark", stroke_width=2)
-    return tag("g", tag("title", _escaped(point.name)), mark) if point.name else mark
+    return tag("g", tag("title", escaped(point.name)), mark) if point.name else mark
 
 
 def _legend(curve: TradeOff, tongue: Tongue) -> list[str]:
@@ -162,7 +162,3 @@ def _legend(curve: TradeOff, tongue: Tongue) -> list[str]:
 def _entries(curve: TradeOff) -> int:
     """Attacks are explained where there are some."""
     return 3 if curve.measured else 2
-
-
-def _escaped(said: str) -> str:
-    return said.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -6,6 +6,8 @@ import re
 from html import escape
 from typing import Final
 
+from tip.explain.drawable import drawable
+
 _NARROW: Final = frozenset("iljtfrI.,:;|!'()[] ’\u202f\u00a0")
 _WIDE: Final = frozenset("mwMWQO@%—")
 
@@ -30,15 +32,15 @@ def tag(name: str, *inside: str, **attributes: str | float) -> str:
 
 def text(said: str, x: float, y: float, look: str = "tip-ink", *, anchor: str = "middle") -> str:
     """A line of text; `look` are its classes."""
-    return tag("text", escape(said), x=x, y=y, class_=f"tip-sans {look}", text_anchor=anchor)
+    return tag("text", escaped(said), x=x, y=y, class_=f"tip-sans {look}", text_anchor=anchor)
 
 
 def picture(title: str, told: str, parts: list[str], *, width: float, height: float) -> str:
     """A whole SVG file: its own style for light and dark, a title and a description, no script, nothing loaded."""
     return tag(
         "svg",
-        tag("title", escape(title)),
-        tag("desc", escape(told)),
+        tag("title", escaped(title)),
+        tag("desc", escaped(told)),
         tag("style", STYLE),
         tag("rect", width=width, height=height, class_="tip-page"),
         *parts,
@@ -74,5 +76,10 @@ def fitted(said: str, room: float, *, mono: bool = False, bold: bool = False) ->
     return f"{kept.rstrip()}…"
 
 
+def escaped(said: str) -> str:
+    """The text as it may stand in an element or an attribute."""
+    return escape(drawable(said), quote=True)
+
+
 def _value(value: str | float) -> str:
-    return escape(value, quote=True) if isinstance(value, str) else f"{value:.2f}".rstrip("0").rstrip(".")
+    return escaped(value) if isinstance(value, str) else f"{value:.2f}".rstrip("0").rstrip(".")

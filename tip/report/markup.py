@@ -10,6 +10,8 @@ from __future__ import annotations
 import html
 from typing import TYPE_CHECKING, Final
 
+from tip.explain.drawable import drawable
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -24,7 +26,7 @@ class Markup(str):
 
 def element(name: str, /, *children: str, **attributes: str) -> Markup:
     """`<name attributes>children</name>`; plain strings are escaped, `class_` and `data_label` lose their `_`."""
-    told = "".join(f' {key.rstrip("_").replace("_", "-")}="{html.escape(value)}"' for key, value in attributes.items())
+    told = "".join(f' {key.rstrip("_").replace("_", "-")}="{_escaped(value)}"' for key, value in attributes.items())
     if name in _EMPTY:
         return Markup(f"<{name}{told}>") if name != "circle" else Markup(f"<{name}{told}/>")
     return Markup(f"<{name}{told}>{join(*children)}</{name}>")
@@ -32,7 +34,11 @@ def element(name: str, /, *children: str, **attributes: str) -> Markup:
 
 def join(*parts: str) -> Markup:
     """The parts one after another, plain strings escaped."""
-    return Markup("".join(part if isinstance(part, Markup) else html.escape(part) for part in parts))
+    return Markup("".join(part if isinstance(part, Markup) else _escaped(part) for part in parts))
+
+
+def _escaped(said: str) -> str:
+    return html.escape(drawable(said))
 
 
 def section(title: str, name: str, *content: str) -> Markup:
