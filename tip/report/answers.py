@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tip.errors import ConfigurationError, DataError
 from tip.files import parse_object, read_lines, strict_json, write_atomically
+from tip.report.finite import finite
 from tip.report.history import FORMAT, Release, field, record
 
 if TYPE_CHECKING:
@@ -116,7 +117,7 @@ def _whole(value: object) -> bool:
 
 
 def _number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return finite(value)
 
 
 def _all_numbers(value: object) -> bool:

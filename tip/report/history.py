@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, cast, dataclass_transform
 
 from tip.errors import ConfigurationError, DataError, ProtocolMisuse
 from tip.files import append_line, has_line, parse_object, read_lines, strict_json, write_atomically
+from tip.report.finite import finite
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -144,12 +145,17 @@ def _number(value: object) -> object:
     return None if isinstance(value, numbers.Real) and not math.isfinite(value) else value
 
 
+def _beyond(value: object) -> bool:
+    """Whether it is a whole number that no float holds."""
+    return type(value) is int and not finite(value)
+
+
 def _from_line(line: str, file: Path, row: int) -> Round:
     values = parse_object(line, file=str(file), row=row)
     if values.keys() != release_classes().keys():
         raise DataError("the fields are not those of a round", file=str(file), row=row)
-    wrong = [name for name, kinds in _KINDS.items() if type(values[name]) not in kinds]
-    if wrong or any(type(value) not in _KINDS["update_norm"] for value in values["metrics"].values()):
+    wrong = [name for name, kinds in _KINDS.items() if type(values[name]) not in kinds or _beyond(values[name])]
+    if wrong or any(type(value) not in _KINDS["update_norm"] or _beyond(value) for value in values["metrics"].values()):
         raise DataError(f"{', '.join(wrong) or 'metrics'} cannot hold such a value", file=str(file), row=row)
     values["epsilon_spent"] = math.inf if values["epsilon_spent"] is None else values["epsilon_spent"]
     values["metrics"] = {name: math.nan if value is None else value for name, value in values["metrics"].items()}

@@ -13,6 +13,7 @@ from tip.explain.words import out_of, rounded_up
 from tip.mechanisms.frequency import FrequencyOracle
 from tip.privacy.guarantees import Kind
 from tip.report.answers import LEVEL
+from tip.report.finite import finite
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -69,7 +70,7 @@ def influence_in_words(
     """What liars can do; `scale` is half of the range of a mean, None for shares of people."""
     influence = told.get("influence")
     item = influence.get("item") if isinstance(influence, dict) else None
-    if not isinstance(item, int | float) or not math.isfinite(item) or counted < 1:
+    if not finite(item) or counted < 1:
         return ()
     one = item * (scale or 1.0)
     if scale is None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from tip.explain.words import rounded_up
 from tip.report.answers import LEVEL
+from tip.report.finite import finite
 from tip.report.history import Release
 from tip.report.markup import element, join, rows, section
 from tip.report.mechanism import for_participants, influence_in_words
@@ -167,7 +168,7 @@ def _chosen(told: Story) -> str:
 def _range(told: Story) -> tuple[float, float] | None:
     """The public range of a mean; None for shares."""
     found = told.setting("question", "range")
-    if isinstance(found, list) and len(found) == 2 and all(isinstance(end, int | float) for end in found):
+    if isinstance(found, list) and len(found) == 2 and all(map(finite, found)):
         return float(found[0]), float(found[1])
     return None
 

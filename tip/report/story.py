@@ -17,6 +17,7 @@ from tip.files import RunFolder
 from tip.flow.files import from_json
 from tip.privacy.guarantees import Guarantee
 from tip.report.answers import read_answer
+from tip.report.finite import finite
 from tip.report.history import Round, read_history
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ class Story:
     def limit(self) -> float | None:
         """The epsilon that the plan's first requirement allows."""
         limit = self.setting("privacy", "epsilon")
-        return float(limit) if isinstance(limit, int | float) and math.isfinite(limit) else None
+        return float(limit) if finite(limit) else None
 
     @property
     def asked(self) -> tuple[Guarantee, ...]:
@@ -201,8 +202,4 @@ def _numbers(figures: object) -> dict[str, float]:
     """The finite numbers of a table of figures; whatever else stands there is left out."""
     if not isinstance(figures, dict):
         return {}
-    return {
-        name: float(value)
-        for name, value in figures.items()
-        if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    }
+    return {name: float(value) for name, value in figures.items() if finite(value)}
