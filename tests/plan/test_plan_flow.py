@@ -215,3 +215,13 @@ def test_a_plan_survives_the_flow_language(settings: tuple[str, ...]) -> None:
 def test_a_mechanism_without_a_ratio_has_no_flow() -> None:
     with pytest.raises(ConfigurationError, match="no largest ratio"):
         flow_of_question(QUESTION, 10, PlanarLaplace(columns=2, rows=2, cell=1, epsilon=1))
+
+
+@pytest.mark.parametrize("kind", ["clear", "ideal"])
+def test_one_agent_alone_is_refused_in_words(kind: str) -> None:
+    alone = SURVEY.replace(
+        f"protocol.kind={kind}", "cohort.minimum=1", 'privacy.against="world"', "privacy.epsilon=1000"
+    )
+    with pytest.raises(ConfigurationError, match=r"one enrolled agent .* at least 2 agents"):
+        settle(alone, Sizes(enrolled=1, dimension=19))
+    assert settle(alone, Sizes(enrolled=2, dimension=19)).required[0].epsilon is not None

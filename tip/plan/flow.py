@@ -51,6 +51,12 @@ def flow_of(plan: Plan, sizes: Sizes, mechanism: DistributedGaussian | None) -> 
     """
     if plan.protocol.kind not in _FLOWS:
         raise ConfigurationError(f"no flow is declared for the protocol {plan.protocol.kind!r}")
+    if sizes.enrolled == 1:
+        raise ConfigurationError(
+            "one enrolled agent alone trains no model with others",
+            why="A sum over one agent is what that agent says",
+            instead="Enroll at least 2 agents",
+        )
     crowd, rounds, bits = Crowd.of(plan, sizes.enrolled), plan.algorithm.rounds, plan.protocol.modulus_bits
     wanted = plan.privacy.all if plan.privacy is not None else ()
     sums = Sums(
