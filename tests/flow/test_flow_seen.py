@@ -123,3 +123,16 @@ def test_a_loss_beyond_the_floats_is_not_proven_and_a_tiny_one_is(members: int, 
         made = made.noise("k", of="person", law="gaussian", variance=variance)
         made = made.message("m", by="person", says="x + n + k", to="everybody")
         assert (derive(made.build(), "world", delta=1e-5).guarantee.epsilon is not None) == proven
+
+
+def test_numbers_that_are_long_in_common_are_not_eliminated() -> None:
+    """1, 1/2, 1/3, .. are short one by one, and elimination needs what they have in common."""
+    rows = [[Fraction(1, 1 + i + j) for j in range(70)] for i in range(70)]
+    found = block(
+        built(70).table("hilbert", rows).message("m", by="person", says="x + mix(n, hilbert)", to="hub"), "hub"
+    )
+    assert found.projected
+    plain = [[Fraction(abs(i - j) < 2) for j in range(70)] for i in range(70)]
+    assert block(
+        built(70).table("near", plain).message("m", by="person", says="x + mix(n, near)", to="hub"), "hub"
+    ).small

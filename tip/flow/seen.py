@@ -153,9 +153,15 @@ def _cheap(full: View, exact: ExactView) -> bool:
     rows, columns = full.B.shape
     if not _few(full):
         return False
-    entries = [entry for row in exact.B for entry in row.values()]
-    bits = max((max(x.numerator.bit_length(), x.denominator.bit_length()) for x in entries), default=0)
-    return len(entries) == rows == columns or rows**4 * bits <= EXACT_WORK or not _real(full)
+    entries = sum(map(len, exact.B))
+    bits = max(map(_bits, exact.B), default=0)
+    return entries == rows == columns or rows**4 * bits <= EXACT_WORK or not _real(full)
+
+
+def _bits(row: dict[int, Fraction]) -> int:
+    """How long the numbers of a row are once they are whole: 1, 1/2, 1/3, .. have long ones in common."""
+    under = math.lcm(*{entry.denominator for entry in row.values()})
+    return max((under, *(abs(entry.numerator) * (under // entry.denominator) for entry in row.values()))).bit_length()
 
 
 def _projected(full: View) -> bool:
