@@ -175,10 +175,13 @@ def _lower(seen: Seen, change: Change, d: tuple[Fraction, ...]) -> tuple[Fractio
         combined = [
             sum((x * f for x, f in zip(row, d, strict=True)), Fraction(0)) for row in zip(*columns, strict=True)
         ]
-        if seen.projected:
-            found = seen.projection.loss(combined)
-        else:
+        if not seen.projected:
             found = exact_loss(seen.exact.B, combined, seen.exact_variances)
+        else:
+            try:
+                found = seen.projection.loss(combined)
+            except ConfigurationError:  # the bound from above stands without it
+                return Fraction(0), (Fraction(0),) * len(combined)
     else:
         unit = Fraction(2) ** max(f.numerator.bit_length() - f.denominator.bit_length() for f in d)
         moved = change.A @ np.array([down(f / unit) if f > 0 else up(f / unit) for f in d])
