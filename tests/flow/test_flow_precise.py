@@ -1,4 +1,4 @@
-"""Independence and losses where floats cannot tell, against exact fractions."""
+"""Independence, losses and gossip where floats or fractions will not do, against exact fractions."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 
 from tip.errors import ConfigurationError
 from tip.flow.building import FlowBuilder
+from tip.flow.checking.expansion import Expansion
 from tip.flow.checking.precise import halved, independent
 from tip.flow.checking.sheets import blocks, sheet
 from tip.flow.checking.surveys import survey
@@ -82,3 +83,27 @@ def test_a_gossip_of_many_rounds_is_accepted_for_all_agents() -> None:
     found = derive(flow, "agent.0", delta=1e-5)
     assert found.guarantee.epsilon
     assert verify(found).holds
+
+
+@pytest.mark.parametrize("rounds", [1, 4])
+def test_gossip_counted_in_whole_numbers_is_gossip_in_fractions(rounds: int) -> None:
+    built = FlowBuilder("mixed", about="gossip on a star").agents(agent=5).graph("net", over="agent", wiring="star")
+    built = built.secret("x", of="agent", range=(0, 1), neighboring="replace-one", adaptive=False, rounds=rounds)
+    built = built.message("said", by="agent", says="gossip(x/3, net, 4)", to="everybody")
+    built = built.message("late", by="agent", says="last(said)/7", to="everybody")
+    expansion = Expansion(built.build(), {}, one_round=False)
+    weights = expansion.weights("net")
+    line: list[dict[tuple[str, int, int], Fraction]] = [{("x", i, 0): Fraction(1, 3)} for i in range(5)]
+    for turn in range(4):
+        assert [expansion.message("said").at(i, turn) for i in range(5)] == line
+        mixed = []
+        for i in range(5):
+            row = {("x", i, turn + 1): Fraction(1, 3)} if rounds > 1 else {}
+            for j, weight in weights[i].items():
+                for column, entry in line[j].items():
+                    row[column] = row.get(column, Fraction(0)) + weight * entry
+            mixed.append(row)
+        before, line = line, mixed
+    assert [expansion.message("late").at(i, 0) for i in range(5)] == [
+        {column: entry / 7 for column, entry in row.items()} for row in before
+    ]

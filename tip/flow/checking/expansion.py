@@ -190,10 +190,9 @@ class Expansion:
         rounds = int(call.arguments[1]) if len(call.arguments) > 1 else value.rounds
         common = lcm(*(Fraction(x).denominator for line in weights for x in line.values()))
         steps = [[(int(weight * common), j) for j, weight in line.items()] for line in weights]
-        unit = lcm(*{Fraction(x).denominator for row in value.each() for x in row.values()})
+        units = [unit := lcm(*{Fraction(x).denominator for row in value.each() for x in row.values()})]
         said = [_whole(value.at(i, 0), unit) for i in range(value.members)]
         rows: list[Row] = self._made(value.over, value.members, 1, said).rows
-        units = [unit]
         for t in range(1, rounds):
             unit *= common
             fresh = [_whole(value.at(i, t), unit) if value.rounds > 1 else {} for i in range(value.members)]
