@@ -469,3 +469,18 @@ def test_noise_of_a_party_or_told_to_it_is_more_than_everybody_sees() -> None:
         assert verify(from_json(document)).holds
         names = [assumption["name"] for assumption in document["guarantee"]["assumptions"]]
         assert ("parties-apart" in names) == needed
+
+
+def test_who_says_what_few_hear_could_tell_it() -> None:
+    built = FlowBuilder("said", about="a server computes what nobody else hears").agents(agent=3).party("server")
+    built = built.secret("x", of="agent", range=(0, 1), neighboring="replace-one", adaptive=False)
+    built = built.noise("own", of="agent", law="gaussian", variance=2)
+    built = built.message("total", by="server", says="sum(x)", to="nobody")
+    document = to_json(
+        derive(built.message("sent", by="agent", says="x + own", to="everybody").build(), "world", delta=1e-6)
+    )
+    assert verify(from_json(document)).holds
+    named: list[Any] = document["guarantee"]["assumptions"]
+    document["guarantee"]["assumptions"] = [one for one in named if one["name"] != "parties-apart"]
+    with pytest.raises(VerificationFailed, match="'parties-apart'"):
+        verify(from_json(document))

@@ -131,8 +131,9 @@ def _sees_more(flow: Flow, party: str) -> bool:
     """Whether a party is sent, mixes, draws or is told anything that not everybody sees."""
     receivers = [message.to for message in flow.messages] + [report.to for report in flow.reports]
     hears = any(party in to and "everybody" not in to for to in receivers)
+    says = any(message.by == party and "everybody" not in message.to for message in flow.messages)
     mixes = any(report.shuffled_by == party for report in flow.reports)
-    return hears or mixes or any(party == noise.of or party in noise.known_to for noise in flow.noises)
+    return hears or says or mixes or any(party == noise.of or party in noise.known_to for noise in flow.noises)
 
 
 def keyed(flow: Flow) -> bool:
