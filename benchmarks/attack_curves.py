@@ -47,7 +47,7 @@ CASES: Final[tuple[Summed | Asked | Evaluated, ...]] = (
     Evaluated(
         "pairwise, 4-out, 3 collude",
         readymade.pairwise(12, readymade.k_out(4, seed=3), own_variance=Fraction(1, 8), pair_variance=Fraction(2)),
-        "world + 25% of agents",
+        "world",
         (2, 5, 7),
     ),
     Evaluated(

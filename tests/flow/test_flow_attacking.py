@@ -47,7 +47,7 @@ TRIALS = 7
 REAL = {
     "pairwise": (
         readymade.pairwise(9, readymade.k_out(3, seed=1), own_variance=Fraction(1), pair_variance=Fraction(5)),
-        "world + 30% of agents",
+        "world",
         [1, 4],
     ),
     "decor": (
