@@ -67,22 +67,6 @@ def _answer(rows_B: Rows, a: Sequence[Fraction], variances: Sequence[Fraction], 
     return Loss(value, value, tuple(certificate), test, exact=True)
 
 
-def gram_exact(
-    rows_B: Rows,  # noqa: N803
-    columns_A: Sequence[Sequence[Fraction]],  # noqa: N803
-    variances: Sequence[Fraction],
-) -> tuple[Exact, ...] | Loss:
-    """P with P_st = a_s' (B V B')^+ a_t for the changes a_t of several rounds; a leak's `Loss` if one of them leaks."""
-    system = _system(rows_B, columns_A, variances)
-    nulls = {row: system.null_vector(row) for row in sorted(system.rest)}
-    for index in range(len(columns_A)):
-        leak = _leak(system, nulls, index)
-        if leak is not None:
-            return Loss(None, Fraction(0), (), leak, exact=True)
-    tests = [system.solution(index) for index in range(len(columns_A))]
-    return tuple(tuple(_inner(column, test) for test in tests) for column in columns_A)
-
-
 def exact_rank(rows_B: Rows) -> int:  # noqa: N803
     """The rank of B over the rationals."""
     return len(_system(rows_B, [], _ones(rows_B)).steps)

@@ -137,7 +137,7 @@ def promise(
         neighboring=terms.neighboring,
         coalition=terms.coalition,
         scope=scope or _scope(terms),
-        kind=_kind(outcome, terms),
+        kind=_kind(outcome),
         security=Security.COMPUTATIONAL if computational else Security.STATISTICAL,
         security_bits=_BITS if computational else None,
         status=(status or (Status.IDEALIZED if outcome.idealized else Status.PROVEN)) if proven else Status.NOT_PROVEN,
@@ -188,7 +188,7 @@ def _figures(outcome: Outcome) -> dict[str, Scalar]:
 
 def _conversion_delta(outcome: Outcome, terms: Terms) -> float:
     """What is left of delta for the conversion; a pure guarantee needs none."""
-    if _kind(outcome, terms) is Kind.PURE:
+    if _kind(outcome) is Kind.PURE:
         return 0.0
     if not outcome.failure:
         return terms.delta
@@ -228,12 +228,11 @@ def _no_epsilon(outcome: Outcome, terms: Terms) -> str:
     return "a delta above 0, which noise of this kind needs"
 
 
-def _kind(outcome: Outcome, terms: Terms) -> Kind:
+def _kind(outcome: Outcome) -> Kind:
     if outcome.event is not None and outcome.ratio is not None and outcome.shuffled is None:
         return Kind.PURE
     if outcome.mu_squared is not None:
         return Kind.GDP
-    del terms
     return Kind.APPROXIMATE
 
 
