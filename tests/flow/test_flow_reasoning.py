@@ -367,6 +367,20 @@ def test_a_larger_coalition_never_learns_less(flow: Flow) -> None:
             before = attained(found)
 
 
+def test_what_bounds_rounds_with_shared_noise_says_how_far_it_may_be_off() -> None:
+    """The smaller coalition's bound is above the larger one's loss; what it is proven to reach is not."""
+    built = FlowBuilder("shared", about="three rounds, one noise").agents(person=2)
+    built = built.graph("net", over="person", wiring="path")
+    built = built.secret("x", of="person", range=(0, 1), neighboring="replace-one", adaptive=False, rounds=3)
+    built = built.noise("own", of="person", law="gaussian", variance=1, rounds=3)
+    built = built.noise("pair", of="net", law="gaussian", variance=2)
+    flow = built.message("m", by="person", says="x + own + signed(pair)", to="everybody").build()
+    alone, colluding = (derive(flow, of_agents(count, 2), delta=DELTA) for count in (0, 1))
+    assert mu_squared(alone) == Fraction(45, 13)
+    assert mu_squared(colluding) == attained(colluding) == 3  # own noise only, in each round
+    assert attained(alone) <= 3
+
+
 # -- closed forms ---------------------------------------------------------------------------------------
 
 
