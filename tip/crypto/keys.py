@@ -31,7 +31,7 @@ from tip.crypto.transcript import SIZE, derive, derive_from_agreement, require_s
 from tip.errors import ConfigurationError, MalformedMessage
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 SIGNATURE: Final = 64  # bytes
 TAG: Final = 16  # bytes that sealing adds
@@ -75,31 +75,51 @@ def verify(public: bytes, signature: bytes, message: bytes) -> bool:
     return True
 
 
-def public_of(secret: bytes) -> bytes:
-    """The X25519 public key (RFC 7748) of 32 uniform bytes, 32 bytes."""
-    require_secret(secret)
-    return X25519PrivateKey.from_private_bytes(secret).public_key().public_bytes_raw()
+@dataclass(frozen=True, slots=True)
+class KeyPair:
+    """An X25519 key pair (RFC 7748). Prints its public half only, and is not pickled.
 
-
-def agree(secret: bytes, public: bytes, label: str, *parts: bytes, own: bytes | None = None) -> bytes:
-    """The key of 32 bytes that the holders of two X25519 secrets share for one label and parts.
-
-    HKDF(X25519(secret, public)), the info binding the lesser public key, the greater one, label and
-    parts. Raises `MalformedMessage` for a public key that no honest party has: a wrong length, an
-    encoding that is not the least one, a point of small order, one's own key sent back.
-
-    `own` is `public_of(secret)`, given by whoever knows it already: that halves the time. Another
-    value gives a key that nobody shares.
-
-    **Law.** `agree(a, public_of(b), label, *parts) == agree(b, public_of(a), label, *parts)`.
+    Its making costs one scalar multiplication and each agreement another: whoever publishes keys
+    first and agrees later saves the first half by keeping the pairs.
     """
-    require_secret(secret)
-    private = X25519PrivateKey.from_private_bytes(secret)
-    own = private.public_key().public_bytes_raw() if own is None else own
-    if own == public:
-        raise MalformedMessage("a public key is the receiver's own, sent back")
-    least, greatest = (own, public) if own < public else (public, own)
-    return derive_from_agreement(_exchange(private, public), label, least, greatest, *parts)
+
+    public: bytes
+    _private: X25519PrivateKey = field(repr=False, compare=False)
+
+    @classmethod
+    def from_secret(cls, secret: bytes) -> KeyPair:
+        """The pair of 32 uniform bytes; the same secret gives the same pair."""
+        require_secret(secret)
+        private = X25519PrivateKey.from_private_bytes(secret)
+        return cls(private.public_key().public_bytes_raw(), private)
+
+    def agree(self, public: bytes, label: str, *parts: bytes) -> bytes:
+        """The key of 32 bytes shared with the holder of another public key, for one label and parts.
+
+        HKDF(X25519(secret, public)), the info binding the lesser public key, the greater one, label and
+        parts. Raises `MalformedMessage` for a public key that no honest party has: a wrong length, an
+        encoding that is not the least one, a point of small order, one's own key sent back.
+
+        **Law.** `a.agree(b.public, label, *parts) == b.agree(a.public, label, *parts)`.
+        """
+        shared = _exchange(self._private, public)
+        if public == self.public:
+            raise MalformedMessage("a public key is the receiver's own, sent back")
+        least, greatest = sorted((self.public, public))
+        return derive_from_agreement(shared, label, least, greatest, *parts)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a key pair is not pickled: its key would travel; send its secret where that is meant")
+
+
+def public_of(secret: bytes) -> bytes:
+    """The X25519 public key of 32 uniform bytes, 32 bytes."""
+    return KeyPair.from_secret(secret).public
+
+
+def agree(secret: bytes, public: bytes, label: str, *parts: bytes) -> bytes:
+    """What `KeyPair.agree` gives for the pair of this secret."""
+    return KeyPair.from_secret(secret).agree(public, label, *parts)
 
 
 def _exchange(private: X25519PrivateKey, public: bytes) -> bytes:
@@ -117,9 +137,14 @@ def edge_secret(seed: bytes, purpose: str, peer: int) -> bytes:
     return derive(seed, "edge secret", purpose.encode(), _numbered(peer))
 
 
+def edge_pairs(seed: bytes, purpose: str, peers: Iterable[int]) -> list[KeyPair]:
+    """The key pairs toward these peers, in their order."""
+    return [KeyPair.from_secret(edge_secret(seed, purpose, peer)) for peer in peers]
+
+
 def publics(seed: bytes, purpose: str, peers: Sequence[int]) -> bytes:
     """The public keys toward these peers, in their order: 32 bytes each, joined."""
-    return b"".join([public_of(edge_secret(seed, purpose, peer)) for peer in peers])
+    return b"".join([pair.public for pair in edge_pairs(seed, purpose, peers)])
 
 
 def _numbered(peer: int) -> bytes:
