@@ -65,7 +65,7 @@ class Intake:
         self.dimension, self.modulus_bits, self.at_once = dimension, modulus_bits, at_once
         self._total: Ring | None = np.zeros(dimension, dtype=ring_type(modulus_bits))
         self._flights: dict[int, _Flight] = {}
-        self._agents: list[int] = []
+        self._agents: dict[int, None] = {}  # a set that keeps the order
 
     @property
     def agents(self) -> tuple[int, ...]:
@@ -101,8 +101,9 @@ class Intake:
             raise MalformedMessage(f"agent {agent}'s chunk at {offset} {kind}: {flight.received} words are here")
         if offset + len(words) > self.dimension:
             raise MalformedMessage(f"agent {agent} sends more than {self.dimension} words")
-        flight.words[offset : offset + len(words)] = words
-        wire = np.ascontiguousarray(words, dtype=f"<u{words.itemsize}")
+        kept = flight.words[offset : offset + len(words)]
+        kept[:] = words
+        wire = np.ascontiguousarray(kept, dtype=f"<u{kept.itemsize}")  # of what is kept: no second look at the input
         flight.hash.update(wire.view(np.uint8).data)
         flight.received += len(words)
 
@@ -116,7 +117,7 @@ class Intake:
             raise MalformedMessage(f"agent {agent}'s vector is not the one that was named")
         total = self._open()
         np.add(total, flight.words, out=total)
-        self._agents.append(agent)
+        self._agents[agent] = None
 
     def abandon(self, agent: int) -> None:
         """Forget the agent's vector in flight: the link broke, or time is up."""

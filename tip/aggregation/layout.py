@@ -42,7 +42,7 @@ class Layout:
         if not shapes:
             raise ConfigurationError("a layout has at least one part")
         for name, shape in shapes.items():
-            if not isinstance(name, str) or not name or not all(isinstance(n, int) and n >= 1 for n in shape):
+            if not isinstance(name, str) or not name or not all(type(n) is int and n >= 1 for n in shape):
                 raise ConfigurationError(f"{name!r} of shape {shape!r} is no part: lengths are whole numbers >= 1")
         object.__setattr__(self, "parts", tuple((name, tuple(shapes[name])) for name in sorted(shapes)))
 

@@ -24,9 +24,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from tip.aggregation.sums import ring_type
+from tip.crypto.stream import Keystream
 from tip.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -38,25 +38,8 @@ if TYPE_CHECKING:
 
 SEED_BYTES: Final = 32
 _BLOCK: Final = 1 << 18  # bytes of the total that all streams of a group pass over
-_ZEROS: Final = memoryview(bytes(_BLOCK))
 _GROUP: Final = 128  # streams open at a time
 _SHARE: Final = 1 << 15  # a thread's least share in bytes: below, waking it costs more than it does
-
-
-class Keystream:
-    """The AES-256-CTR keystream of a seed; stands here until `tip.crypto.stream` has it."""
-
-    def __init__(self, key: bytes, offset: int = 0) -> None:
-        self._key = key
-        self._cipher = Cipher(algorithms.AES(key), modes.CTR((offset // 16).to_bytes(16, "big"))).encryptor()
-
-    def at(self, offset: int) -> Keystream:
-        """The stream from another position, a multiple of 16 bytes."""
-        return Keystream(self._key, offset)
-
-    def next_into(self, out: NDArray[np.uint8]) -> None:
-        """The next bytes, up to 256 KiB."""
-        self._cipher.update_into(_ZEROS[: len(out)], out.data)
 
 
 def cover(
@@ -101,19 +84,29 @@ def expand_into(total: Ring, add: Sequence[bytes], subtract: Sequence[bytes], *,
 
 
 def _expand(total: Ring, share: slice, signed: Sequence[tuple[bytes, np.ufunc]]) -> None:
-    """One thread's coordinates: group after group of streams over block after block of the total."""
-    words = _BLOCK // total.itemsize
-    scratch = np.empty(min(words, share.stop - share.start), dtype=f"<u{total.itemsize}")
-    octets = scratch.view(np.uint8)
+    """One thread's coordinates, a group of streams after the other."""
+    words = min(_BLOCK // total.itemsize, share.stop - share.start)
+    scratch = np.empty(words, dtype=f"<u{total.itemsize}")
     for first in range(0, len(signed), _GROUP):
-        group = signed[first : first + _GROUP]
-        streams = [(Keystream(seed).at(share.start * total.itemsize), sign) for seed, sign in group]
-        for start in range(share.start, share.stop, words):
-            block = total[start : min(start + words, share.stop)]
-            mask, written = scratch[: len(block)], octets[: len(block) * total.itemsize]
-            for stream, sign in streams:
-                stream.next_into(written)
-                sign(block, mask, out=block)
+        _pass(total, share, signed[first : first + _GROUP], scratch)
+
+
+def _pass(total: Ring, share: slice, signed: Sequence[tuple[bytes, np.ufunc]], scratch: Ring) -> None:
+    """One group: all its streams over one block of the total, then over the next."""
+    streams = [(_opened(seed, share.start * total.itemsize), sign) for seed, sign in signed]
+    octets = scratch.view(np.uint8)
+    for start in range(share.start, share.stop, len(scratch)):
+        block = total[start : min(start + len(scratch), share.stop)]
+        mask, written = scratch[: len(block)], octets[: len(block) * total.itemsize]
+        for stream, sign in streams:
+            stream.next_into(written)
+            sign(block, mask, out=block)
+
+
+def _opened(seed: bytes, offset: int) -> Keystream:
+    """The seed's keystream from a position on; a second stream is made only where it is not the first."""
+    stream = Keystream(seed)
+    return stream.at(offset) if offset else stream
 
 
 def _shares(dimension: int, itemsize: int, threads: int) -> list[slice]:
