@@ -128,7 +128,7 @@ def graph_bounds(
         views = [seen(flow, names, parties=parties, colluders=fixed) for names in blocks(flow)]
     except ConfigurationError:
         return
-    found = [block for block in views if block.view.A.nnz]
+    found = [block for block in views if block.view.A.nnz or block.covered]
     form = form_of(found[0]) if len(found) == 1 else None
     if form is None or not _nothing_more(found[0], parties, fixed) or hidden_inputs(flow, found[0]):
         return

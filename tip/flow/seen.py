@@ -17,6 +17,7 @@ from scipy import sparse
 
 from tip.errors import ConfigurationError
 from tip.flow import operators
+from tip.flow.covered import uncovered
 from tip.flow.derivation import Node, Scalar
 from tip.flow.exact import exact_losses
 from tip.flow.expressions import names as spoken
@@ -62,6 +63,7 @@ class Seen:
     told: tuple[str, ...] = ()  # the messages that the coalition sees unknown rows of, repeated ones too
     small: bool = False
     projected: bool = False
+    covered: bool = False  # whether rows were left out that a mask of their own hides altogether
     _made: dict[str, Solver] = field(default_factory=dict, repr=False)
     _projections: dict[str, Projection] = field(default_factory=dict, repr=False)
     _losses: dict[int, Loss] = field(default_factory=dict, repr=False)
@@ -123,7 +125,7 @@ class Seen:
 
 
 def seen(flow: Flow, messages: tuple[str, ...], *, parties: frozenset[str], colluders: NDArray[np.int64]) -> Seen:
-    """The view of a block by a coalition, without repeated rows and messages that only combine others."""
+    """The view of a block by a coalition, without repeated and covered rows and messages that only combine others."""
     messages = needed(flow, messages, Insiders(flow, parties, colluders))
     full = view(flow, messages, parties=parties, colluders=colluders)
     delicate = not full.exact and roundings(flow, messages) > _MOST_ROUNDINGS
@@ -131,13 +133,16 @@ def seen(flow: Flow, messages: tuple[str, ...], *, parties: frozenset[str], coll
     if delicate or (full.B.shape[0] and _few(full) and _real(full)):
         exact = exact_view(flow, messages, parties=parties, colluders=colluders)
         full = _with_coefficients(full, exact) if delicate else full
+    left = full if exact is not None else uncovered(full)
+    covered, full = left is not full, left
     told = tuple(flow.messages[number].name for number in np.unique(full.row_message).tolist())
     kept = _distinct(full, exact)
     if len(kept) < full.A.shape[0]:
         full = _rows(full, kept)
         exact = None if exact is None else _exact_rows(exact, kept)
     small = exact is not None and _cheap(full, exact)
-    return Seen(full, exact, colluders, parties, told, small, exact is not None and not small and _projected(full))
+    projected = exact is not None and not small and _projected(full)
+    return Seen(full, exact, colluders, parties, told, small, projected, covered)
 
 
 def _few(full: View) -> bool:

@@ -9,7 +9,7 @@ all that both share. What is still taken on trust is listed by name. docs/flow-v
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
@@ -232,6 +232,7 @@ class _Check:
         later = node.premises[len(seen) :]
         parts += [answer(premise, watch, report, coalition) for premise, report in zip(later, answers, strict=True)]
         reached = results.composed(parts)
+        reached = replace(reached, masked=reached.masked or any(some.covered for some in found))
         results.stated(node, reached)
         told = "1 block" if number == 1 else f"{number} blocks"
         self._claim(f"{told} about agent {agent} compose{'s' if number == 1 else ''}")

@@ -8,7 +8,7 @@ one certified bound holds for all (`pairwise`). Anything else of that size is no
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -46,11 +46,12 @@ class Sees:
     insiders: Insiders
     blocks: tuple[Seen, ...]
     refused: str = ""
+    covered: bool = False  # whether masks hide rows of any block altogether
 
     @classmethod
     def of(cls, terms: Terms, parties: frozenset[str], colluders: Agents) -> Sees:
         """The views of all blocks that hold anything unknown; `refused` where one of them cannot be made."""
-        insiders, kept, refused = Insiders(terms.flow, parties, colluders), [], ""
+        insiders, kept, refused, covered = Insiders(terms.flow, parties, colluders), [], "", False
         for names in blocks(terms.flow):
             try:
                 view = seen(terms.flow, names, parties=parties, colluders=colluders)
@@ -58,7 +59,8 @@ class Sees:
                 refused = refused or f"a rule for {', '.join(names)}: {error}"
             else:
                 kept += [view] if view.view.A.nnz else []
-        return cls(terms, insiders, tuple(kept), refused or _hidden(insiders, kept))
+                covered = covered or view.covered
+        return cls(terms, insiders, tuple(kept), refused or _hidden(insiders, kept), covered)
 
     def about(self, agent: int) -> Outcome:
         """Everything that is seen about one agent."""
@@ -71,7 +73,8 @@ class Sees:
         both = [*parts, *reports]
         outcome = together(both)
         shuffled = reports[0].shuffled if len(both) == 1 and reports else None
-        return outcome if shuffled is None else both[0].under(outcome.node)
+        outcome = outcome if shuffled is None else both[0].under(outcome.node)
+        return replace(outcome, masked=outcome.masked or self.covered)
 
     def _of_block(self, block: Seen, agent: int) -> Outcome | None:
         """What a block shows about an agent; None where it holds none of its secrets, nor those of one like it."""
@@ -118,7 +121,7 @@ def worst_agent(
             else "no message tells the members of a group apart, so one of each group stands for all"
         )
         return _worst_of(sees, protected, why, says)
-    plain = not terms.flow.reports and not sees.refused
+    plain = not (terms.flow.reports or sees.refused or sees.covered)
     worst = one_column_each(sees.blocks) if plain else None
     if worst is not None:
         says = f"all {len(honest):,} agents were looked at; this is the worst off"

@@ -28,9 +28,9 @@ _WHOLE_RULES: Final = ("integer sum", "integer certificate", "additive laplace")
 
 
 def sheets(watch: Watch) -> list[Sheet]:
-    """All blocks of which the coalition sees anything that it does not know."""
+    """All blocks of which the coalition sees anything that it does not know, though masks may leave nothing of it."""
     found = (sheet(watch, block) for block in blocks(watch.crowd.flow))
-    return [some for some in found if any(some.A)]
+    return [some for some in found if any(some.A) or some.covered]
 
 
 def block(node: Node, some: Sheet, agent: int, watch: Watch, coalition: Coalition) -> Reached:

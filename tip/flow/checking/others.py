@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -64,7 +64,8 @@ class Others:
         answers = reports(self.watch, agent)
         if len(answers) == 1 and not parts:
             return mixed(self.watch, answers[0], self.coalition, self.delta)
-        return results.composed([*parts, *(alone(self.watch, report) for report in answers)])
+        whole = results.composed([*parts, *(alone(self.watch, report) for report in answers)])
+        return replace(whole, masked=whole.masked or any(some.covered for some in self.blocks))
 
     def _rounds(self, some: Sheet, one: Reached) -> Reached:
         """All rounds of a block, on samples where the proof credits them and law 5 does."""

@@ -5,6 +5,7 @@ The order of rows and columns is that of docs/flow-rules.md, since the vectors o
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final
@@ -15,6 +16,8 @@ from tip.flow.expressions import names
 from tip.flow.model import Law
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tip.flow.checking.watching import Watch
     from tip.flow.model import Flow, Message, Noise, Secret
 
@@ -40,6 +43,7 @@ class Sheet:
     noises: list[Column]
     agent_of: list[int]  # the agent of each secret column
     alike: bool = False  # whether one round stands for all
+    covered: bool = False  # whether rows are left out that a mask of their own hides
 
     def secret(self, column: int) -> Secret:
         """The secret behind a column."""
@@ -95,18 +99,16 @@ def sheet(watch: Watch, block: tuple[str, ...]) -> Sheet:
     kept = _kept(watch, block)
     times = _times(flow, kept)
     expansion = Expansion(flow, watch.cohorts(), one_round=times > 0)
-    rows: list[Row] = []
-    seen: list[str] = []
-    shown: list[str] = []
-    for name in kept:
-        members = _seen(watch, flow.message(name), expansion)
-        found = _unknown(watch, expansion, name, members) if members else []
-        seen += [name] if members else []
-        shown += [name] if found else []
-        rows += found
+    members = {name: _seen(watch, flow.message(name), expansion) for name in kept}
+    seen = [name for name in kept if members[name]]
+    found = {name: _unknown(watch, expansion, name, members[name]) for name in seen}
+    ring = _ring(flow, seen)
+    left = _uncovered(flow, found) if ring else found
+    shown = tuple(name for name in seen if left[name])
+    rows = [row for name in shown for row in left[name]]
     distinct = _distinct(rows) if len(shown) > 1 else rows
-    counted = _numbered(watch, (kept, tuple(shown)), distinct, times=times or 1, ring=_ring(flow, seen))
-    return replace(counted, alike=times > 0)
+    counted = _numbered(watch, (kept, shown), distinct, times=times or 1, ring=ring)
+    return replace(counted, alike=times > 0, covered=len(rows) < sum(map(len, found.values())))
 
 
 def _kept(watch: Watch, block: tuple[str, ...]) -> tuple[str, ...]:
@@ -166,6 +168,17 @@ def _unknown(watch: Watch, expansion: Expansion, name: str, members: list[int]) 
             if row:
                 found.append(row)
     return found
+
+
+def _uncovered(flow: Flow, found: Mapping[str, list[Row]]) -> dict[str, list[Row]]:
+    """The rows without those that hold an odd multiple of a mask which no other row holds: they are uniform."""
+    masks = {noise.name for noise in flow.noises if noise.law is Law.UNIFORM}
+    held = Counter(column for rows in found.values() for row in rows for column in row if column[0] in masks)
+
+    def covers(row: Row) -> bool:
+        return any(held[column] == 1 and Fraction(entry) % 2 == 1 for column, entry in row.items())
+
+    return {name: [row for row in rows if not covers(row)] for name, rows in found.items()}
 
 
 def _distinct(rows: list[Row]) -> list[Row]:
