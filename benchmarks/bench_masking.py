@@ -1,0 +1,145 @@
+"""Masks, shares and whole masked rounds, in CPU seconds beside their floors.
+
+Every figure is the least process CPU time of several calls: on cores that share their caches wall time says more
+about the neighbors. The floor of a mask sum is what no code can do without: one AES-256-CTR pass of the cipher
+library and one `np.add` over the same blocks, on streams that are open already.
+"""
+
+from __future__ import annotations
+
+from time import process_time
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from _convention import Case, quick, report
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+
+from tip.aggregation import cover, expand_into, ring_type
+from tip.crypto import shamir
+from tip.randomness import Entropy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from cryptography.hazmat.primitives.ciphers import CipherContext
+    from numpy.typing import NDArray
+
+    Ring = NDArray[np.unsignedinteger[Any]]
+
+REPEATS = 1 if quick() else 9
+BLOCK = 1 << 18  # bytes; the floor's own best block
+SUM_GOAL = 5.0  # GB/s a core
+SPLIT_GOAL = 0.5  # ms
+LONG, SHORT = (10**4, 10**3) if quick() else (10**6, 10**5)
+STREAM = Entropy.seeded(1).stream("bench")
+
+
+def cpu_seconds(function: Callable[[], object], repeats: int = REPEATS) -> float:
+    """The least CPU time of several calls, all threads together."""
+    times = []
+    for _ in range(repeats):
+        start = process_time()
+        function()
+        times.append(process_time() - start)
+    return min(times)
+
+
+def seeds(count: int) -> list[bytes]:
+    return [row.tobytes() for row in STREAM.words(np.arange(count), 4, dtype=np.uint64)]
+
+
+def opened(keys: list[bytes]) -> list[CipherContext]:
+    return [Cipher(algorithms.AES256(key), modes.CTR(bytes(16))).encryptor() for key in keys]
+
+
+def floor(total: Ring, streams: list[CipherContext], zeros: bytes, scratch: Ring) -> None:
+    """Keystream and `np.add` block by block, nothing else."""
+    octets = memoryview(scratch.view(np.uint8).data)
+    page = memoryview(zeros)
+    for start in range(0, len(total), len(scratch)):
+        block = total[start : start + len(scratch)]
+        mask, written = scratch[: len(block)], block.nbytes
+        for stream in streams:
+            stream.update_into(page[:written], octets[:written])
+            np.add(block, mask, out=block)
+
+
+def mask_sum(bits: int, dimension: int, count: int, goal: float | None = SUM_GOAL) -> Iterator[Case]:
+    """GB of masks a second, on one thread."""
+    keys, word = seeds(count), ring_type(bits)
+    total, zeros = np.zeros(dimension, dtype=word), bytes(BLOCK)
+    scratch = np.empty(BLOCK // word.itemsize, dtype=word)
+    expected = total.copy()
+    floor(expected, opened(keys), zeros, scratch)
+    assert np.array_equal(expected, cover(total, keys, []))
+    times: dict[str, list[float]] = {"ours": [], "open": [], "add": []}
+    for _ in range(REPEATS):  # in turns: all see the same neighbors
+        start = process_time()
+        streams = opened(keys)
+        ready = process_time()
+        floor(total, streams, zeros, scratch)
+        times["add"].append(process_time() - ready)
+        times["open"].append(process_time() - start)
+        times["ours"].append(cpu_seconds(lambda: expand_into(total, keys, []), 1))
+    speeds = {key: count * total.nbytes / 1e9 / min(seconds) for key, seconds in times.items()}
+    name = f"mask sum, {count} seeds x {dimension:,} uint{bits}"
+    for key, reference in (("add", "AES-CTR + np.add (GB/s)"), ("open", "the same with opening")):
+        yield Case(name, "speed", speeds["ours"], "GB/s", (reference, speeds[key]), goal)
+
+
+def one_agent(bits: int, dimension: int, neighbors: int) -> Case:
+    """What an agent does to its vector: its own mask and one for each neighbor, half of them subtracted."""
+    keys, x = seeds(neighbors + 1), np.zeros(dimension, dtype=ring_type(bits))
+    half = neighbors // 2
+    milliseconds = cpu_seconds(lambda: cover(x, keys[half:], keys[:half])) * 1e3
+    page = np.empty(x.nbytes, dtype=np.uint8)
+    key, zeros = opened(keys[:1])[0], bytes(x.nbytes)
+    stream = cpu_seconds(lambda: key.update_into(zeros, page.data)) * 1e3 * (neighbors + 1)
+    name = f"cover {dimension:,} uint{bits}, {neighbors} neighbors"
+    return Case(name, "time", milliseconds, "ms", ("AES-CTR alone (ms)", stream))
+
+
+def splitting(holders: int, threshold: int, goal: float | None = None) -> Case:
+    """Two 32-byte secrets to all holders, coins included."""
+    secrets, limbs = seeds(2), 16
+
+    def both() -> list[NDArray[np.uint32]]:
+        return [
+            shamir.split(secret, shamir.coefficients(STREAM, threshold, limbs, agent=agent), holders)
+            for agent, secret in enumerate(secrets)
+        ]
+
+    points = np.arange(holders, dtype=np.int64)[-threshold:]
+    for secret, shares in zip(secrets, both(), strict=True):
+        assert shamir.to_bytes(shamir.combine(points[None] + 1, shares[None, points])[0]) == secret
+    product = np.ones((holders, threshold)), np.ones((threshold, 2 * limbs))
+    milliseconds, least = cpu_seconds(both, 50) * 1e3, cpu_seconds(lambda: product[0] @ product[1], 50) * 1e3
+    name = f"two 32-byte secrets to {holders}, {threshold} of them needed"
+    return Case(name, "time", milliseconds, "ms", ("one float64 product (ms)", least), goal)
+
+
+def data_plane() -> Iterator[Case]:
+    """Masks and shares, without any protocol."""
+    for bits in (16, 32, 64):
+        yield from mask_sum(bits, LONG, 100)
+        yield from mask_sum(bits, SHORT, 1000)
+    yield from mask_sum(32, LONG // 1000, 3000, None)  # opening a stream costs more than it yields
+    for bits in (16, 32):
+        yield one_agent(bits, SHORT, 100)
+        yield one_agent(bits, LONG, 100)
+    yield splitting(100, 51, SPLIT_GOAL)
+    yield splitting(1000, 501)
+
+
+def rounds() -> Iterator[Case]:
+    """Whole rounds of `tip.protocols.masking`: its agents' and its coordinator's CPU seconds."""
+    yield from ()
+
+
+def cases() -> Iterator[Case]:
+    yield from data_plane()
+    yield from rounds()
+
+
+if __name__ == "__main__":
+    report(cases())
