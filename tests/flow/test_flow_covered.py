@@ -9,7 +9,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from tip.errors import VerificationFailed
+from tip.errors import ConfigurationError, VerificationFailed
 from tip.flow.covered import uncovered
 from tip.flow.expressions import parse
 from tip.flow.model import EVERYBODY, Ball, Cohort, Flow, Group, Law, Message, Noise, Secret
@@ -132,3 +132,23 @@ def _spanned(generators: set[tuple[tuple[int, int], ...]]) -> frozenset[tuple[in
         step = (entries.get(0, 0), entries.get(1, 0))
         found = {tuple((a + k * b) % 4 for a, b in zip(v, step, strict=True)) for v in found for k in range(4)}  # type: ignore[misc] # pairs
     return frozenset(found)
+
+
+@pytest.mark.parametrize("failure", [1e-12, 4e-6, 9.99e-6])
+def test_a_failure_of_the_protocol_is_a_part_of_delta(failure: float) -> None:
+    found = derive(masked(), "coordinator", delta=1e-5, failure=failure)
+    plain = derive(masked(), "coordinator", delta=1e-5)
+    delta = found.guarantee.delta
+    assert delta.failures == failure
+    assert delta.total <= 1e-5
+    assert Fraction(delta.conversion) <= Fraction(1e-5) - Fraction(failure) < Fraction(delta.conversion) * (1 + 2**-40)
+    assert found.guarantee.epsilon is not None
+    assert plain.guarantee.epsilon is not None
+    assert found.guarantee.epsilon > plain.guarantee.epsilon
+    assert verify(found).holds
+
+
+@pytest.mark.parametrize("failure", [1e-5, 1.0])
+def test_a_failure_as_large_as_delta_is_refused(failure: float) -> None:
+    with pytest.raises(ConfigurationError, match="holds no failure of probability"):
+        derive(masked(), "coordinator", delta=1e-5, failure=failure)

@@ -29,7 +29,10 @@ _BITS: Final = 128  # of security of masks and keys
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What is asked: which flow, against whom, at which delta, about whom."""
+    """What is asked: which flow, against whom, at which delta, about whom.
+
+    `failure`: the part of delta that is spent already, since the flow is not what happens with that probability.
+    """
 
     flow: Flow
     coalition: Coalition
@@ -37,11 +40,16 @@ class Terms:
     silent: int
     known: bool
     agent: int | None
+    failure: float = 0.0
 
     def __post_init__(self) -> None:
         if probability("delta", self.delta) == 1:
             raise ConfigurationError("delta = 1 promises nothing", instead="a delta far below 1 / agents")
         whole("silent agents", self.silent, least=0)
+        if probability("failure", self.failure) and self.failure >= self.delta:
+            raise ConfigurationError(
+                f"delta = {self.delta:g} holds no failure of probability {self.failure:.3g}", instead="a larger delta"
+            )
         if self.agent is not None and whole("the agent", self.agent, least=0) >= self.flow.enrolled:
             raise ConfigurationError(f"agents are 0 to {self.flow.enrolled - 1}, not {self.agent}")
         if len({secret.neighboring for secret in self.flow.secrets}) > 1:
@@ -126,7 +134,7 @@ def promise(
     missing = outcome.missing or ("" if epsilon is not None else _no_epsilon(outcome, terms))
     proven = epsilon is not None and not missing
     conversion = _conversion_delta(outcome, terms) if proven else 0.0
-    failures = outcome.failure if proven else 0.0
+    failures = _failures(outcome, terms) if proven else 0.0
     figures = _figures(outcome) if proven else {}
     computational = proven and (outcome.masked or keyed(flow))
     rho = outcome.rho if proven and outcome.mu_squared is None else None
@@ -190,10 +198,17 @@ def _conversion_delta(outcome: Outcome, terms: Terms) -> float:
     """What is left of delta for the conversion; a pure guarantee needs none."""
     if _kind(outcome) is Kind.PURE:
         return 0.0
-    if not outcome.failure:
-        return terms.delta
-    left = Fraction(terms.delta) - Fraction(outcome.failure)
-    return max(0.0, -up(-left))
+    return left_of(terms.delta, _failures(outcome, terms))
+
+
+def _failures(outcome: Outcome, terms: Terms) -> float:
+    """The probability of all failures together, rounded up."""
+    return min(1.0, up(Fraction(outcome.failure) + Fraction(terms.failure)))
+
+
+def left_of(delta: float, failures: float) -> float:
+    """What failures leave of a delta, rounded down; at least 0."""
+    return max(0.0, -up(Fraction(failures) - Fraction(delta)))
 
 
 def _epsilon(outcome: Outcome, terms: Terms) -> float | None:
@@ -223,8 +238,8 @@ def _converted(outcome: Outcome, terms: Terms, delta: float) -> float | None:
 def _no_epsilon(outcome: Outcome, terms: Terms) -> str:
     if outcome.event is not None and (missing := accountant.missing_rule(outcome.event, terms.neighboring)):
         return f"a rule for {missing}"
-    if outcome.failure >= terms.delta > 0:
-        return f"a delta above the failure probability {outcome.failure:.3g} of its certificate"
+    if outcome.failure and _failures(outcome, terms) >= terms.delta > 0:
+        return f"a delta above the failure probability {_failures(outcome, terms):.3g} of its certificate"
     return "a delta above 0, which noise of this kind needs"
 
 

@@ -61,6 +61,7 @@ def derive(  # noqa: PLR0913 - the public door: each of these changes what is as
     colluders: Sequence[int] | Agents | None = None,
     agent: int | None = None,
     silent: int = 0,
+    failure: float = 0.0,
     assumptions: tuple[Assumption, ...] = (),
     status: Status | None = None,
     scope: str = "",
@@ -71,7 +72,8 @@ def derive(  # noqa: PLR0913 - the public door: each of these changes what is as
     `delta`: the whole delta that may be spent, 0 for pure guarantees. `colluders`: indices of the agents that collude,
     where they are known (a simulation, an audit): the claim is then about them alone. `agent`: the claim is about this
     agent alone, else about every one. `silent`: so many agents' noise counts for nobody even where fewer collude
-    (law 4). `assumptions`, `status`, `scope`: what the caller knows better than the flow; what is left out follows
+    (law 4). `failure`: the probability, part of `delta`, that the flow is not what really happens, whatever the data
+    (law 7). `assumptions`, `status`, `scope`: what the caller knows better than the flow; what is left out follows
     from it.
 
     Raises `ConfigurationError` for requests that mean nothing. What has no rule is a derivation that is "not proven".
@@ -80,7 +82,7 @@ def derive(  # noqa: PLR0913 - the public door: each of these changes what is as
         raise ConfigurationError(f"what is derived is about a Flow, not about a {type(flow).__name__}")
     coalition = _coalition(flow, against)
     parties, fixed = members_of(flow, coalition)
-    terms = Terms(flow, coalition, delta, silent=silent, known=colluders is not None, agent=agent)
+    terms = Terms(flow, coalition, delta, silent=silent, known=colluders is not None, agent=agent, failure=failure)
     candidates = list(_found(terms, parties, fixed, colluders))
     best = _least(candidates, terms)
     guarantee, root = promise(best.outcome, terms, assumptions=assumptions, status=status, scope=scope)
