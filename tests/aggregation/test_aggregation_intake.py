@@ -82,6 +82,48 @@ def test_vectors_in_flight_at_once_do_not_mix() -> None:
     assert np.array_equal(intake.close(), ring_sum(table, 32))
 
 
+DEEDS = st.one_of(
+    st.tuples(st.just("begin"), st.integers(0, 2), st.sampled_from([3, 3, 3, 4])),
+    st.tuples(st.just("chunk"), st.integers(0, 2), st.tuples(st.integers(0, 3), st.integers(0, 4))),
+    st.tuples(st.just("finish"), st.integers(0, 2), st.sampled_from([True, True, False])),
+    st.tuples(st.just("abandon"), st.integers(0, 2), st.none()),
+)
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.lists(DEEDS, max_size=30))
+def test_whatever_is_sent_the_sum_is_that_of_the_agents_it_names(deeds: list[tuple[str, int, Any]]) -> None:
+    table, intake = vectors(3, 3, 16), Intake(3, 16, at_once=2)
+    here: dict[int, int] = {}  # the twin: how many words of whom are here
+    whole: set[int] = set()
+    for kind, agent, detail in deeds:
+        try:
+            if kind == "begin":
+                intake.begin(agent, detail)
+                here[agent] = 0
+            elif kind == "chunk":
+                start, size = detail
+                intake.chunk(agent, start, table[agent, start : start + size])
+                assert here[agent] == start
+                here[agent] += len(table[agent, start : start + size])
+            elif kind == "finish":
+                intake.finish(agent, name(table[agent]) if detail else bytes(32))
+                assert here.pop(agent) == 3
+                assert detail
+                whole.add(agent)
+            else:
+                intake.abandon(agent)
+                del here[agent]
+        except MalformedMessage:
+            if kind == "finish":
+                here.pop(agent, None)
+        except ProtocolMisuse:
+            assert len(here) == 2
+        assert set(intake.in_flight) == set(here)
+    assert set(intake.agents) == whole
+    assert np.array_equal(intake.close(), ring_sum(table[sorted(whole)], 16))
+
+
 def half(intake: Intake, x: Ring) -> None:
     intake.begin(7, D)
     intake.chunk(7, 0, x[:5])
