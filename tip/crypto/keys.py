@@ -38,7 +38,7 @@ TAG: Final = 16  # bytes that sealing adds
 
 _PRIME: Final = 2**255 - 19
 _NONCE: Final = bytes(12)  # one key, one message: see rule 4
-_EIGHTH: Final = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD83D3D706A17C7  # d y^4 + 2 y^2 = 1: order 8
+_EIGHTH: Final = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7  # d y^4 + 2 y^2 = 1: order 8
 _SMALL_HEIGHTS: Final = frozenset({0, 1, _PRIME - 1, _EIGHTH, _PRIME - _EIGHTH})
 
 

@@ -44,7 +44,7 @@ def coefficients(stream: Stream, threshold: int, limbs: int, *, agent: int = 0) 
 
     They are what the stream holds at `agent`: **another secret takes another stream or another agent**.
     """
-    if threshold < 1 or limbs < 0:
+    if not 1 <= threshold <= MOST_HOLDERS or limbs < 1:
         raise ConfigurationError(f"a secret of {limbs} limbs for {threshold} holders cannot be shared")
     drawn = stream.below(PRIME, np.array([agent], dtype=np.int64), (threshold - 1) * limbs)
     return drawn.astype(np.uint32).reshape(threshold - 1, limbs)
@@ -61,7 +61,7 @@ def split(secret: bytes, coefficients: Elements, holders: int) -> Elements:
     threshold = len(coefficients) + 1
     if not threshold <= holders <= MOST_HOLDERS:
         raise ConfigurationError(f"{holders} holders are no number from the threshold {threshold} to {MOST_HOLDERS}")
-    if coefficients.ndim != 2 or len(secret) != 2 * coefficients.shape[1]:
+    if coefficients.ndim != 2 or not secret or len(secret) != 2 * coefficients.shape[1]:
         raise ConfigurationError(
             f"coefficients of shape {coefficients.shape} do not fit a secret of {len(secret)} bytes"
         )

@@ -40,6 +40,8 @@ class Keystream:
     def __init__(self, key: bytes, *, block: int = 0) -> None:
         """The stream of 32 uniform bytes, from the block of 16 bytes with this number on."""
         require_secret(key)
+        if not 0 <= block < 1 << 8 * _BLOCK:
+            raise ConfigurationError(f"a block's number is in [0, 2^128), not {block}")
         self._key = key
         self._encryptor = Cipher(algorithms.AES256(key), modes.CTR(block.to_bytes(_BLOCK, "big"))).encryptor()
 
