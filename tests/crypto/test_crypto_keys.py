@@ -282,6 +282,14 @@ def test_a_second_message_under_a_key_shows_the_difference() -> None:
     assert difference == bytes(a ^ b for a, b in zip(b"attack", b"defend", strict=True))
 
 
+def test_each_direction_of_an_edge_has_its_own_key_when_the_sender_is_a_part() -> None:
+    one, other = KeyPair.from_secret(SEED), KeyPair.from_secret(OTHER)
+    assert one.agree(other.public, "channel") == other.agree(one.public, "channel")  # mutant: one key, two messages
+    out, back = one.agree(other.public, "channel", one.public), other.agree(one.public, "channel", other.public)
+    assert out != back
+    assert other.agree(one.public, "channel", one.public) == out
+
+
 # Misuse
 
 

@@ -11,7 +11,8 @@ Four rules, each with a test that a careless variant fails:
 3. An agreed value is not uniform: HKDF extracts before it expands, and its info binds both public
    keys, so a key belongs to one pair of keys and one use.
 4. A sealing key seals exactly one message. The nonce of AES-256-GCM is zero, which is safe for one
-   message under a key and for no second one.
+   message under a key and for no second one. An agreed key is the same at both ends: whoever seals
+   in both directions names the sender among the parts, for two keys.
 
 A sealed message does not commit to its key: whoever chooses both can make bytes that open under two
 keys. Where that matters the sender signs a hash of the key as well.
@@ -70,7 +71,7 @@ def verify(public: bytes, signature: bytes, message: bytes) -> bool:
         return False
     try:
         Ed25519PublicKey.from_public_bytes(public).verify(signature, message)
-    except (InvalidSignature, ValueError):
+    except (InvalidSignature, ValueError):  # a back end may refuse a key while it loads it
         return False
     return True
 
@@ -156,8 +157,9 @@ def _numbered(peer: int) -> bytes:
 def seal(key: bytes, plaintext: bytes, context: bytes) -> bytes:
     """The plaintext under AES-256-GCM, 16 bytes longer, bound to its context.
 
-    The nonce is zero: **a key seals one message in its life**. Two messages under one key would show
-    their difference and let anybody forge; derive another key for another message.
+    The nonce is zero: **a key seals one message in its life**, one direction of an edge included. Two
+    messages under one key would show their difference and let anybody forge; derive another key for
+    another message.
     """
     require_secret(key)
     return AESGCM(key).encrypt(_NONCE, plaintext, context)
@@ -168,7 +170,7 @@ def unseal(key: bytes, sealed: bytes, context: bytes) -> bytes:
     require_secret(key)
     try:
         return AESGCM(key).decrypt(_NONCE, sealed, context)
-    except (InvalidTag, ValueError) as broken:
+    except InvalidTag as broken:
         raise MalformedMessage("a sealed message does not open under its key and context") from broken
 
 
