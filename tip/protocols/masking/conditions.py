@@ -25,54 +25,47 @@ In the complete graph E1 is a matter of counting, and there is nothing to cut.
 from __future__ import annotations
 
 import math
-from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
 
+from tip.protocols.masking.candidates import Coordinator, Graph
 from tip.protocols.masking.tails import log2_binomial, log2_none, log2_sum, log2_tail, log2_tails
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from tip.protocols.masking.candidates import Candidate
     from tip.protocols.masking.parameters import Parameters
+
+    Shape: TypeAlias = Candidate | Parameters
 
 NEVER: Final = -math.inf  # the logarithm of a failure that cannot happen
 
 
-class Coordinator(StrEnum):
-    """What the coordinator may do: follow and look, or deviate at will."""
-
-    CURIOUS = "curious"
-    MALICIOUS = "malicious"
-
-
-class Graph(StrEnum):
-    """Who holds whose shares: everybody, the neighbors on a permuted ring, or those that each agent draws."""
-
-    COMPLETE = "complete"
-    RING = "ring"
-    DRAWN = "drawn"
-
-
-def privacy_failures(p: Parameters) -> dict[str, float]:
+def privacy_failures(p: Shape) -> dict[str, float]:
     """log2 of the bound of each privacy condition's failure in one round, by the condition's name."""
     if p.coordinator is Coordinator.CURIOUS:
         return {"E1": curious_secrets(p), "E2": ring_cut(p)}
     return {"E1'": both_secrets(p), "Q": two_sets(p), "E2'": small_part(p), "E4": left_out(p)[1]}
 
 
-def both_secrets(p: Parameters) -> float:
+def log2_failure(p: Shape) -> float:
+    """log2 of the bound that some privacy condition fails in one round."""
+    return min(0.0, log2_sum(list(privacy_failures(p).values())))
+
+
+def both_secrets(p: Shape) -> float:
     """E1': some honest agent has so many corrupt holders that two views could give both of its secrets."""
     return _holders_at_least(p, 2 * p.threshold - p.degree)
 
 
-def curious_secrets(p: Parameters) -> float:
+def curious_secrets(p: Shape) -> float:
     """E1: some honest agent has a threshold of corrupt holders."""
     return _holders_at_least(p, p.threshold)
 
 
-def _holders_at_least(p: Parameters, least: int) -> float:
+def _holders_at_least(p: Shape, least: int) -> float:
     """log2 of honest agents x P[at least so many corrupt holders], in the smallest roster, where it is likeliest."""
     if least > min(p.corrupt, p.degree):
         return NEVER
@@ -82,7 +75,7 @@ def _holders_at_least(p: Parameters, least: int) -> float:
     return min(0.0, math.log2(p.honest_invited) + float(tail))
 
 
-def two_sets(p: Parameters) -> float:
+def two_sets(p: Shape) -> float:
     """Q: some honest agent accepts a survivor set that at most half of all possible signers signed."""
     valid = (p.agents + p.corrupt) // 2
     if valid >= p.minimum:
@@ -93,7 +86,7 @@ def two_sets(p: Parameters) -> float:
     return min(0.0, math.log2(p.honest_invited) + float(passes))
 
 
-def small_part(p: Parameters) -> float:
+def small_part(p: Shape) -> float:
     """E2': some honest set of at most half the honest agents has a threshold of holders in itself and the corrupt."""
     honest = p.honest_invited
     if p.graph is Graph.COMPLETE or honest < 2:
@@ -104,11 +97,11 @@ def small_part(p: Parameters) -> float:
     return min(0.0, log2_sum(log2_binomial(honest, sizes) + sizes * tails))
 
 
-def left_out(p: Parameters) -> tuple[int, float]:
+def left_out(p: Shape) -> tuple[int, float]:
     """E4: the least l, and log2 of the failure, such that more than l honest survivors are left out of the sum.
 
-    l is the least number for which the failure is at most an eighth of what the privacy bits allow; where none is,
-    l is half of the honest agents, the failure 1.
+    l is the least number for which the failure is at most an eighth of what the privacy bits allow. As E2' lets only
+    parts of more than half be opened, fewer than half are left out in any case.
     """
     honest = p.honest_invited
     if p.graph is not Graph.DRAWN or honest < 2:
@@ -120,10 +113,8 @@ def left_out(p: Parameters) -> tuple[int, float]:
         rest, log2_none(p.agents - 1, parts, p.degree)
     )
     failures = _sums_from(np.where(np.isneginf(ways) | np.isneginf(avoided), NEVER, ways + avoided))
-    fits = np.flatnonzero(failures <= -(p.privacy_bits + 3))
-    if not fits.size:
-        return honest // 2, 0.0
-    return int(fits[0]), float(failures[fits[0]])
+    least = int(np.flatnonzero(failures <= -(p.privacy_bits + 3))[0])  # the empty sum fits always
+    return least, float(failures[least])
 
 
 def _times(count: NDArray[np.int64], logarithms: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -136,7 +127,7 @@ def _sums_from(terms: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.append(sums + 2.0**-10, NEVER)
 
 
-def ring_cut(p: Parameters) -> float:
+def ring_cut(p: Shape) -> float:
     """E2: two gaps of half the degree in the ring, all of whose agents are corrupt or gone."""
     if p.graph is Graph.COMPLETE:
         return NEVER
@@ -145,7 +136,7 @@ def ring_cut(p: Parameters) -> float:
     return min(0.0, float(log2_binomial(p.agents, 2)) + float(all_bad))
 
 
-def too_few_holders(p: Parameters) -> float:
+def too_few_holders(p: Shape) -> float:
     """E3: some agent keeps fewer holders than its threshold when the planned number drops out by chance."""
     if p.minimum > p.agents - p.dropouts:
         return 0.0

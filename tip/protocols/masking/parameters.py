@@ -5,27 +5,17 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field, fields
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from tip.errors import ConfigurationError
 from tip.privacy.checks import whole
-from tip.protocols.masking.conditions import (
-    Coordinator,
-    Graph,
-    left_out,
-    privacy_failures,
-    too_few_holders,
-    two_sets,
-)
-from tip.protocols.masking.tails import log2_sum, log2_tails
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from tip.protocols.masking.candidates import Candidate, Coordinator, Graph
+from tip.protocols.masking.conditions import left_out, log2_failure, privacy_failures, too_few_holders
+from tip.protocols.masking.planning import cheapest, possible
 
 __all__ = ["Coordinator", "Graph", "Parameters", "plan_masking"]
 
 MOST_AGENTS: Final = 1 << 20
-_PARTS: Final = {Coordinator.CURIOUS: 0, Coordinator.MALICIOUS: 2}  # bits kept free for Q and E4
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +73,13 @@ class Parameters:
     @property
     def honest(self) -> int:
         """Honest agents whose vectors a sum holds at least: noise in shares is sized for these (law 4)."""
-        return self.minimum - self.corrupt - left_out(self)[0]
+        survivors = self.minimum - self.corrupt
+        return survivors - min(left_out(self)[0], (survivors - 1) // 2)
 
     @property
     def log2_failure(self) -> float:
         """log2 of the bound that some privacy condition fails in one round, whatever the data; -inf for never."""
-        return min(0.0, log2_sum(list(privacy_failures(self).values())))
+        return log2_failure(self)
 
     @property
     def failure(self) -> float:
@@ -99,9 +90,12 @@ class Parameters:
     @property
     def mean_degree(self) -> float:
         """Mask edges that an agent has in the mean: the degree, or 2d - d^2/(n-1) where each draws its own holders."""
-        if self.graph is not Graph.DRAWN:
-            return float(self.degree)
-        return 2 * self.degree - self.degree**2 / (self.agents - 1)
+        return self.candidate.mean_degree
+
+    @property
+    def candidate(self) -> Candidate:
+        """The same numbers without their checks."""
+        return Candidate(**{f.name: getattr(self, f.name) for f in fields(Candidate)})
 
     @property
     def expected_edges(self) -> float:
@@ -109,13 +103,14 @@ class Parameters:
         return self.agents * self.mean_degree / 2
 
 
-def _check_form(p: Parameters) -> None:
+def _check_form(p: Candidate | Parameters) -> None:
     whole("agents", p.agents, least=2)
     for name in ("corrupt", "dropouts", "samples"):
         whole(name, getattr(p, name), least=0)
     for name in ("degree", "threshold", "minimum", "privacy_bits", "success_bits"):
         whole(name, getattr(p, name), least=1)
-    malicious, complete = p.coordinator is Coordinator.MALICIOUS, p.graph is Graph.COMPLETE
+    complete = p.graph is Graph.COMPLETE
+    unfit = Graph.RING if p.coordinator is Coordinator.MALICIOUS else Graph.DRAWN
     rules = (
         (p.agents <= MOST_AGENTS, f"at most {MOST_AGENTS} agents"),
         (p.minimum <= p.agents, "the minimum is at most the number of agents"),
@@ -125,8 +120,8 @@ def _check_form(p: Parameters) -> None:
         (complete or p.degree < p.minimum, "every roster must have the holders: degree < minimum"),
         (p.graph is not Graph.RING or p.degree % 2 == 0, "a ring has an even degree"),
         (
-            p.graph is not (Graph.RING if malicious else Graph.DRAWN),
-            f"no {p.graph} graph for a {p.coordinator} coordinator",
+            p.graph is not unfit,
+            f"a {p.coordinator} coordinator has no {p.graph} graph here",
         ),
         (p.samples <= p.minimum, "samples are at most the minimum"),
     )
@@ -143,7 +138,7 @@ def _check_privacy(p: Parameters) -> None:
     raise ConfigurationError(
         f"condition {name} fails by {p.log2_failure + p.privacy_bits:.1f} bits",
         why=f"its failure is bounded by 2^{failures[name]:.1f} only, wanted is 2^-{p.privacy_bits} for all conditions",
-        instead="take what plan_masking returns",
+        instead=possible(p.candidate),
     )
 
 
@@ -153,11 +148,11 @@ def _check_success(p: Parameters) -> None:
         raise ConfigurationError(
             f"condition E3 fails by {bits + p.success_bits:.1f} bits",
             why=f"with {p.dropouts} drop-outs a round ends early with probability up to 2^{bits:.1f}",
-            instead="take what plan_masking returns",
+            instead=possible(p.candidate),
         )
 
 
-def plan_masking(
+def plan_masking(  # noqa: PLR0913 - the shares and counts of one question
     agents: int,
     corrupt: float | str | Fraction,
     dropout: float | str | Fraction,
@@ -173,95 +168,46 @@ def plan_masking(
     `minimum`: by default the agents less the drop-outs. Raises `ConfigurationError` with what would be possible.
     """
     whole("agents", agents, least=2)
-    counts = [math.floor(_share(name, share) * agents) for name, share in (("corrupt", corrupt), ("dropout", dropout))]
-    setting = dict(
+    dropouts = _count("dropout", dropout, agents)
+    setting = Candidate(
         agents=agents,
-        corrupt=counts[0],
-        dropouts=counts[1],
+        corrupt=_count("corrupt", corrupt, agents),
+        dropouts=dropouts,
         coordinator=Coordinator(coordinator),
-        minimum=agents - counts[1] if minimum is None else minimum,
+        graph=Graph.COMPLETE,
+        degree=agents - 1,
+        threshold=agents - 1,
+        minimum=agents - dropouts if minimum is None else minimum,
+        samples=0,
         privacy_bits=privacy_bits,
         success_bits=success_bits,
     )
-    found = [p for p in (_complete(setting), _sparse(setting)) if p is not None]
-    if not found:
-        raise ConfigurationError("no graph meets the conditions", why="", instead="fewer drop-outs")
-    best = min(found, key=lambda p: (p.mean_degree, p.threshold))
-    return Parameters(**{f.name: getattr(best, f.name) for f in fields(best) if f.init})
+    _check_form(setting)
+    best = cheapest(setting)
+    if best is None:
+        raise _refused(setting)
+    return Parameters(**{f.name: getattr(best, f.name) for f in fields(best)})
 
 
-def _share(name: str, share: float | str | Fraction) -> Fraction:
-    exact = share if isinstance(share, Fraction) else Fraction(str(share))
+def _refused(setting: Candidate) -> ConfigurationError:
+    twice = setting.agents + setting.corrupt - 2 * setting.minimum
+    sets = f": two survivor sets of {setting.minimum} could both be signed, {twice // 2 + 1} more are needed"
+    why = sets if setting.coordinator is Coordinator.MALICIOUS and twice >= 0 else ", at any degree"
+    return ConfigurationError(
+        f"no masked round of {setting.agents} agents outlives {setting.corrupt} corrupt agents, "
+        f"{setting.dropouts} drop-outs and a {setting.coordinator} coordinator",
+        why=f"no graph meets the conditions of {setting.privacy_bits} privacy and {setting.success_bits} success bits"
+        + why,
+        instead=f"possible: {possible(setting)}",
+    )
+
+
+def _count(name: str, share: float | str | Fraction, agents: int) -> int:
+    """floor(share * agents), the share taken as it is written: 0.1 is a tenth."""
+    try:
+        exact = share if isinstance(share, Fraction) else Fraction(str(share))
+    except (ValueError, ZeroDivisionError):
+        exact = Fraction(-1)
     if not 0 <= exact < 1:
-        raise ConfigurationError(f"{name} is a share in [0, 1), not {share!r}")
-    return exact
-
-
-def _with_samples(setting: dict[str, Any], **rest: Any) -> Parameters | None:
-    """The least number of consents for which Q takes at most a quarter of the failure allowed; None if there is none."""
-    if setting["coordinator"] is Coordinator.CURIOUS:
-        return Parameters.unchecked(**setting, **rest, samples=0)
-
-    def made(samples: int) -> Parameters:
-        return Parameters.unchecked(**setting, **rest, samples=samples)
-
-    enough = lambda samples: two_sets(made(samples)) <= -(setting["privacy_bits"] + 2)  # noqa: E731
-    samples = _least(enough, 0, setting["minimum"])
-    return None if samples is None else made(samples)
-
-
-def _least(holds: Callable[[int], bool], low: int, high: int) -> int | None:
-    """The least whole number in [low, high] at which a monotone condition holds; None if it nowhere does."""
-    if not holds(high):
-        return None
-    while low < high:
-        middle = (low + high) // 2
-        low, high = (low, middle) if holds(middle) else (middle + 1, high)
-    return low
-
-
-def _complete(setting: dict[str, Any]) -> Parameters | None:
-    degree, corrupt = setting["agents"] - 1, setting["corrupt"]
-    least = corrupt + 1 if setting["coordinator"] is Coordinator.CURIOUS else (degree + corrupt) // 2 + 1
-    if least > degree:
-        return None
-    made = _with_samples(setting, graph=Graph.COMPLETE, degree=degree, threshold=least)
-    return made if made is not None and _meets(made) else None
-
-
-def _meets(p: Parameters) -> bool:
-    return p.log2_failure <= -p.privacy_bits and too_few_holders(p) <= -p.success_bits
-
-
-def _sparse(setting: dict[str, Any]) -> Parameters | None:
-    """The sparse graph of least degree, then least threshold, that meets the conditions; None if there is none."""
-    curious = setting["coordinator"] is Coordinator.CURIOUS
-    graph, step = (Graph.RING, 2) if curious else (Graph.DRAWN, 1)
-    base = _with_samples(setting, graph=graph, degree=1, threshold=1)
-    if base is None:
-        return None
-    rest = dict(graph=graph, samples=base.samples)
-    for degree in range(step, setting["minimum"], step):
-        highest = _highest_threshold(setting, degree)
-        first = Parameters.unchecked(**setting, **rest, degree=degree, threshold=max(highest, 1))
-        if highest >= 1 and _meets(first):
-            return _lowest_threshold(setting, rest, degree, highest)
-    return None
-
-
-def _highest_threshold(setting: dict[str, Any], degree: int) -> int:
-    """The highest threshold at which E3 holds; 0 if there is none."""
-    tails = log2_tails(setting["agents"] - 1, setting["dropouts"], degree) + math.log2(setting["agents"])
-    for spare, bits in enumerate(tails[1:]):
-        if bits <= -setting["success_bits"]:
-            return degree - spare
-    return 0
-
-
-def _lowest_threshold(setting: dict[str, Any], rest: dict[str, Any], degree: int, highest: int) -> Parameters:
-    def made(threshold: int) -> Parameters:
-        return Parameters.unchecked(**setting, **rest, degree=degree, threshold=threshold)
-
-    threshold = _least(lambda t: _meets(made(t)), 1, highest)
-    assert threshold is not None
-    return made(threshold)
+        raise ConfigurationError(f"{name} is a share of the agents in [0, 1), not {share!r}")
+    return math.floor(exact * agents)
