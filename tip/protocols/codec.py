@@ -86,10 +86,24 @@ def _whole(form: str) -> Kind:
     return Kind(f"whole number, {form}", lambda value, _: layout.pack(value), lambda r: r.unpack(layout)[0])
 
 
-def _pack_hash(value: bytes, _: Vectors) -> bytes:
-    if len(value) != hashlib.sha256().digest_size:
-        raise ProtocolMisuse("a hash has 32 bytes")
-    return value
+def _exactly(name: str, size: int) -> Kind:
+    """Bytes of one length."""
+
+    def pack(value: bytes, _: Vectors) -> bytes:
+        if len(value) != size:
+            raise ProtocolMisuse(f"a {name} has {size} bytes")
+        return value
+
+    return Kind(name, pack, lambda reader: bytes(reader.take(size)))
+
+
+def _pack_bytes(value: bytes, _: Vectors) -> bytes:
+    return _LENGTH.pack(len(value)) + value
+
+
+def _unpack_bytes(reader: Reader) -> bytes:
+    (length,) = reader.unpack(_LENGTH)
+    return bytes(reader.take(length))
 
 
 def _pack_agents(agents: tuple[AgentId, ...], _: Vectors) -> bytes:
@@ -130,7 +144,9 @@ U8 = Annotated[int, _whole("B")]
 U32 = Annotated[int, _whole("I")]
 U64 = Annotated[int, _whole("Q")]
 Agent = Annotated[AgentId, _I64]
-Hash = Annotated[bytes, Kind("hash", _pack_hash, lambda reader: bytes(reader.take(32)))]
+Hash = Annotated[bytes, _exactly("hash", 32)]
+Signature = Annotated[bytes, _exactly("signature", 64)]
+Opaque = Annotated[bytes, Kind("opaque bytes", _pack_bytes, _unpack_bytes)]  # their meaning is not the codec's
 Agents = Annotated[tuple[AgentId, ...], Kind("agents", _pack_agents, _unpack_agents)]
 RingVector = Annotated[Body, Kind("ring vector", _pack_body, _unpack_body)]
 
@@ -144,10 +160,13 @@ class Decoded:
 
 
 class Table:
-    """The messages of one version of one protocol: type number to class, and how its fields travel."""
+    """The messages of one version of one protocol: type number to class, and how its fields travel.
 
-    def __init__(self, *, protocol: int, version: int, types: Mapping[int, type[Message]]) -> None:
-        self.protocol, self.version, self.types = protocol, version, dict(types)
+    `room`: how many bytes for each agent of a round a frame may have, beside a vector and a kilobyte.
+    """
+
+    def __init__(self, *, protocol: int, version: int, types: Mapping[int, type[Message]], room: int = 16) -> None:
+        self.protocol, self.version, self.types, self.room = protocol, version, dict(types), room
         self._numbers = {cls: number for number, cls in self.types.items()}
         self._kinds = {cls: _kinds(cls) for cls in self.types.values()}
 

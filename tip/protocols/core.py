@@ -6,7 +6,7 @@ all of them:
 1. Every state is a frozen type of its own; one function decides which state comes next.
 2. A state holds who and what, never a vector: of a vector it keeps the `Body`, its name.
 3. What costs time is `work`, frozen data that the driver carries out. Its outcome comes back as an
-   event (`Prepared`, `Summed`); so does the passing of time (`Deadline`).
+   event (`Prepared`, `Covered`, `Summed`); so does the passing of time (`Deadline`).
 4. A party that breaks the protocol is data, a `Fault`; an event that only this side's driver can
    have sent out of order raises `ProtocolMisuse`.
 5. The same event to the same state yields the same `Step`, and a repeated message changes nothing.
@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, NewType, Protocol, TypeVa
 
 import numpy as np
 
+from tip.aggregation.masks import expand_into
 from tip.aggregation.sums import ring_add, ring_type
 from tip.errors import ConfigurationError, ProtocolMisuse
 
@@ -144,6 +145,26 @@ class Add:
 
 
 @dataclass(frozen=True, slots=True)
+class Cover:
+    """Work: add the expansions of some seeds to this agent's vector, take those of others off; `Covered` names it.
+
+    A seed of 32 bytes stands for the ring vector that its keystream gives (`tip.aggregation.masks`).
+    """
+
+    body: Body
+    add: tuple[bytes, ...] = field(repr=False)
+    subtract: tuple[bytes, ...] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Uncover:
+    """Work: the same to the running sum; it holds nothing but masks until then."""
+
+    add: tuple[bytes, ...] = field(repr=False)
+    subtract: tuple[bytes, ...] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Total:
     """Work: the running sum is that of these survivors; give it out. `Summed` brings its name."""
 
@@ -155,7 +176,7 @@ class Discard:
     """Work: the round is given up; drop all vectors and give out no sum any more."""
 
 
-Work = Prepare | Keep | Add | Total | Discard
+Work = Prepare | Cover | Keep | Add | Uncover | Total | Discard
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +184,18 @@ class Prepared:
     """Event: the driver made this agent's vector."""
 
     body: Body
+
+
+@dataclass(frozen=True, slots=True)
+class Covered:
+    """Event: the driver covered this agent's vector."""
+
+    body: Body
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """Event: the driver was restarted from what it kept; what was sent last may have been lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,6 +278,7 @@ class Accumulator:
         self._sum: Vector | None = None
         self._answer: tuple[tuple[AgentId, ...], Body] | None = None
         self._closed = False
+        self._uncovered = False
 
     def keep(self, item: Keep, vector: Vector | None) -> None:
         """Keep a body that just arrived, under the agent that sent it."""
@@ -262,6 +296,13 @@ class Accumulator:
             raise ProtocolMisuse("bodies of one sum have one dimension and one ring")
         self._sum = kept.copy() if self._sum is None else ring_add(self._sum, kept, out=self._sum)
         self._added[item.agent] = item.body
+
+    def uncover(self, item: Uncover) -> None:
+        """Take the masks off the running sum, once."""
+        if self._sum is None or self._closed or self._uncovered:
+            raise ProtocolMisuse("there is no sum to take masks off, or they are off")
+        expand_into(self._sum, item.add, item.subtract)
+        self._uncovered = True
 
     def total(self, item: Total) -> Summed:
         """Close the sum of exactly these survivors; the same request again gets the same answer."""

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
 
 import numpy as np
 
+from tip.aggregation.masks import cover
 from tip.aggregation.sums import ring_type, to_ring
 from tip.errors import ConfigurationError, MalformedMessage, ProtocolMisuse
 from tip.protocols.core import (
@@ -26,6 +27,8 @@ from tip.protocols.core import (
     Add,
     AgentId,
     Body,
+    Cover,
+    Covered,
     Descriptor,
     Discard,
     Fault,
@@ -36,6 +39,7 @@ from tip.protocols.core import (
     Step,
     Terms,
     Total,
+    Uncover,
 )
 from tip.protocols.transcript import Outcome, Received, Transcript
 
@@ -166,6 +170,7 @@ class Seat(Generic[S]):
     advance: Callable[[S, Any], Step[S]]
     own: Vector | None = field(default=None, repr=False)
     accumulator: Accumulator = field(default_factory=Accumulator, repr=False)
+    made: dict[bytes, Vector] = field(default_factory=dict, repr=False)
 
     def feed(self, event: object) -> Step[S]:
         """Let the machine take one event."""
@@ -181,7 +186,7 @@ class Loopback:
         self.pending: deque[Envelope] = deque()
         self.faults: list[Fault] = []
         self._table, self._network = table, network
-        self._limit = 1024 + 16 * len(task.vectors) + 8 * task.terms.dimension
+        self._limit = 1024 + table.room * len(task.vectors) + 8 * task.terms.dimension
         self._seats: dict[AgentId, Seat[Any]] = {}
         self._received: list[Received] = []
         self._undecoded: list[tuple[AgentId, AgentId, int]] = []
@@ -251,15 +256,19 @@ class Loopback:
             if event is not None:
                 self.tell(party, event)
 
-    def _work(self, party: AgentId, item: Work, arrived: Mapping[bytes, Vector]) -> Prepared | Summed | None:
+    def _work(self, party: AgentId, item: Work, arrived: Mapping[bytes, Vector]) -> Prepared | Covered | Summed | None:
         accumulator = self._seats[party].accumulator
         match item:
             case Prepare():
                 return self._prepare(party, item)
+            case Cover():
+                return self._cover(party, item)
             case Keep():
                 accumulator.keep(item, arrived.get(item.body.digest))
             case Add():
                 accumulator.add(item, arrived.get(item.body.digest))
+            case Uncover():
+                accumulator.uncover(item)
             case Total():
                 return accumulator.total(item)
             case Discard():
@@ -270,13 +279,23 @@ class Loopback:
         own = self._seats[party].own
         if own is None:
             raise ProtocolMisuse(f"party {party} has no vector to prepare")
-        return None if party in self._network.silent else Prepared(Body.of(own, item.modulus_bits))
+        if party in self._network.silent:
+            return None
+        body = Body.of(own, item.modulus_bits)
+        self._seats[party].made[body.digest] = own
+        return Prepared(body)
+
+    def _cover(self, party: AgentId, item: Cover) -> Covered:
+        """Put the masks over this agent's vector."""
+        made = self._seats[party].made
+        vector = cover(made[item.body.digest], item.add, item.subtract)
+        body = Body.of(vector, item.body.modulus_bits)
+        made[body.digest] = vector
+        return Covered(body)
 
     @staticmethod
     def _at_hand(seat: Seat[Any]) -> Mapping[bytes, Vector]:
-        if seat.own is None:
-            return seat.accumulator.answer()
-        return {Body.of(seat.own, 8 * seat.own.itemsize).digest: seat.own}
+        return seat.made or seat.accumulator.answer()
 
     def _post(self, envelope: Envelope) -> None:
         """Put a frame on its way, as the network treats that link."""

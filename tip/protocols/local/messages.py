@@ -8,31 +8,15 @@ coordinator → agents    Closed       how many reports count, how many were ref
 
 from __future__ import annotations
 
-import struct
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from tip.errors import ConfigurationError
-from tip.protocols.codec import U32, U64, Hash, Kind, Table
+from tip.protocols.codec import U32, U64, Hash, Opaque, Table
 from tip.protocols.core import COORDINATOR, AgentId, Fault, Round, Step
 
 if TYPE_CHECKING:
-    from tip.protocols.codec import Reader, Vectors
     from tip.protocols.local.agreement import Agreement
-
-_LENGTH: Final = struct.Struct("<I")
-
-
-def _pack(value: bytes, _: Vectors) -> bytes:
-    return _LENGTH.pack(len(value)) + value
-
-
-def _unpack(reader: Reader) -> bytes:
-    (length,) = reader.unpack(_LENGTH)
-    return bytes(reader.take(length))
-
-
-Opaque = Annotated[bytes, Kind("opaque bytes", _pack, _unpack)]  # the mechanism reads them, not the codec
 
 
 @dataclass(frozen=True, slots=True)

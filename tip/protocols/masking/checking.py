@@ -1,0 +1,213 @@
+"""Masking, the coordinator's checks: whether a signed answer fits what was asked.
+
+Each check returns a `Fault` or None. A fault that the answer alone, or with an earlier one of its sender, shows to
+anybody carries evidence; others (an answer of another form than was asked) are known to this side of the link alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import singledispatch
+from typing import TYPE_CHECKING
+
+from tip.crypto import KeyPair
+from tip.protocols.core import Fault
+from tip.protocols.masking import questions
+from tip.protocols.masking.course import (
+    Consenting,
+    Fixed,
+    Gathering,
+    Keying,
+    Masking,
+    Revealing,
+    Stage,
+    Unmasking,
+)
+from tip.protocols.masking.evidence import Claim, exhibit
+from tip.protocols.masking.findings import decide, edge_key, keys_are_usable, place, seeds_fit, shares_fit
+from tip.protocols.masking.messages import (
+    HASH,
+    MASK,
+    Advertise,
+    Complaint,
+    Consent,
+    Dealing,
+    Keys,
+    MaskedInput,
+    Message,
+    Reveal,
+    Unmask,
+)
+from tip.protocols.masking.secrets import commitment, pairwise_seed
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tip.protocols.core import AgentId
+    from tip.protocols.masking.course import Drawn
+    from tip.protocols.masking.server import Coordinator
+
+
+def fixed(stage: Stage) -> Fixed | None:
+    """The roster of a stage that has one."""
+    if isinstance(stage, Revealing):
+        return stage.fixed
+    drawn = drawn_of(stage)
+    return drawn.fixed if drawn is not None else None
+
+
+def drawn_of(stage: Stage) -> Drawn | None:
+    """The graph of a stage that has one."""
+    if isinstance(stage, Keying | Gathering):
+        return stage.drawn
+    masking = masking_of(stage)
+    return masking.drawn if masking is not None else None
+
+
+def masking_of(stage: Stage) -> Masking | None:
+    """What was delivered, from the stage on in which it was."""
+    match stage:
+        case Masking():
+            return stage
+        case Consenting() | Unmasking():
+            return stage.masking
+    return None
+
+
+def _unfit(message: Message, reason: str) -> Fault:
+    return Fault((message.sender,), f"party {message.sender} {reason}")
+
+
+@singledispatch
+def _check(message: Message, state: Coordinator) -> Fault | None:  # noqa: ARG001 - the form of all checks
+    """Nothing to check."""
+    return None
+
+
+def check(state: Coordinator, message: Message) -> Fault | None:
+    """What is wrong with a signed answer that is due."""
+    return _check(message, state)
+
+
+@_check.register(Reveal)
+def _reveal(message: Reveal, state: Coordinator) -> Fault | None:
+    advertised = state.of(Advertise)[message.sender]
+    if commitment(message.seed) == advertised.commitment:
+        return None
+    reason = "revealed another seed than it was committed to"
+    return state.case.fault(message.sender, Claim.BAD_REVEAL, reason, exhibit(advertised), exhibit(message))
+
+
+@_check.register(Keys)
+def _keys(message: Keys, state: Coordinator) -> Fault | None:
+    drawn = drawn_of(state.stage)
+    if drawn is None or message.peers != drawn.around(message.sender):
+        return _unfit(message, "sent keys for others than its neighbors")
+    if keys_are_usable(message):
+        return None
+    return state.case.fault(message.sender, Claim.BAD_KEY, "sent a key that nobody can use", exhibit(message))
+
+
+@_check.register(Dealing)
+def _dealing(message: Dealing, state: Coordinator) -> Fault | None:
+    drawn, here = drawn_of(state.stage), state.of(Keys).keys()
+    if drawn is None:
+        return None
+    around = tuple(peer for peer in drawn.around(message.sender) if peer in here)
+    holders = tuple(holder for holder in drawn.holders[message.sender] if holder in here)
+    if (message.peers, message.holders) != (around, holders):
+        return _unfit(message, "dealt to others than its neighbors and holders")
+    return None
+
+
+@_check.register(MaskedInput)
+def _masked(message: MaskedInput, state: Coordinator) -> Fault | None:
+    body, terms = message.body, state.desk.terms
+    if (body.dimension, body.modulus_bits) != (terms.dimension, terms.modulus_bits):
+        return _unfit(message, "sent a vector of another dimension or ring than announced")
+    return None
+
+
+@_check.register(Consent)
+def _consent(message: Consent, state: Coordinator) -> Fault | None:
+    if isinstance(state.stage, Consenting) and message.survivors != state.stage.root:
+        return _unfit(message, "consents to another set than it was asked for")
+    return None
+
+
+@_check.register(Unmask)
+def _unmask(message: Unmask, state: Coordinator) -> Fault | None:
+    stage = state.stage
+    if not isinstance(stage, Unmasking):
+        return None
+    sender, case, masking = message.sender, state.case, stage.masking
+    if not _of_view(message, stage) or message.delivery != masking.deliveries[sender]:
+        return _unfit(message, "opened other shares than it was dealt")
+    mine = state.of(Dealing)[sender]
+    if not seeds_fit(message, mine):
+        reason = "gave another pairwise seed than it signed"
+        return case.fault(sender, Claim.BAD_SEED, reason, exhibit(message), exhibit(mine))
+    if not shares_fit(message, dealt_to(state, sender)):
+        delivery = questions.delivery(state, masking.drawn, sender)
+        reason = "gave another share than it accepted"
+        return case.fault(sender, Claim.BAD_SHARE, reason, exhibit(message), exhibit(delivery))
+    return None
+
+
+def _of_view(message: Unmask, stage: Unmasking) -> bool:
+    """Whether all that is opened is what the sender may hold, of the kind that the survivors say."""
+    drawn, survived = stage.masking.drawn, set(stage.survivors)
+    dealers, around = set(drawn.chosen.get(message.sender, ())), set(drawn.around(message.sender))
+    gone = stage.masking.asked - survived
+    return (
+        set(message.alive) <= dealers & survived
+        and set(message.gone) <= dealers & gone
+        and set(message.edges) <= around & gone
+    )
+
+
+def dealt_to(state: Coordinator, holder: AgentId) -> dict[AgentId, bytes]:
+    """For each dealer of this holder, the signed hashes of both shares."""
+    drawn = drawn_of(state.stage)
+    dealings = state.of(Dealing)
+    dealers = drawn.chosen.get(holder, ()) if drawn is not None else ()
+    dealt = {}
+    for dealer in dealers:
+        if dealer in dealings:
+            at = place(dealings[dealer].holders, holder) * 2 * HASH
+            dealt[dealer] = dealings[dealer].shares[at : at + 2 * HASH]
+    return dealt
+
+
+def lonely(state: Coordinator, stage: Masking) -> AgentId | None:
+    """A survivor of whose holders fewer than the threshold survived: its own mask could not be taken off."""
+    here = state.of(MaskedInput).keys()
+    threshold = state.desk.parameters.threshold
+    for agent in sorted(here):
+        if sum(holder in here for holder in stage.drawn.holders[agent]) < threshold:
+            return agent
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Who is guilty, and a pairwise seed if the complaint opened one that is right: (survivor, other) to seed."""
+
+    fault: Fault
+    opened: Mapping[tuple[AgentId, AgentId], bytes] = field(repr=False)
+
+
+def decided(state: Coordinator, complaint: Complaint) -> Decision:
+    """Decide between a dealer and who complains about it, by the secret key that the complaint opens."""
+    keys = state.of(Keys)
+    dealings = state.of(Dealing)
+    about, sender = complaint.about, complaint.sender
+    context = state.context(Complaint)
+    guilty = decide(complaint, keys[about], dealings[about], keys[sender], context)
+    reason = "dealt what its holder cannot use" if guilty == about else "complained about a dealing that is good"
+    shown = (exhibit(keys[about]), exhibit(dealings[about]), exhibit(keys[sender]), exhibit(complaint))
+    fault = state.case.fault(guilty, Claim.BAD_DEALING, reason, *shown)
+    theirs = edge_key(keys[about], MASK, sender)
+    if guilty == sender or complaint.purpose != MASK or theirs is None:
+        return Decision(fault, {})
+    return Decision(fault, {(sender, about): pairwise_seed(KeyPair.from_secret(complaint.secret), theirs, context)})

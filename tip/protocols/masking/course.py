@@ -1,0 +1,159 @@
+"""Masking, the coordinator's stages: what is fixed in a round, in the order in which it is fixed.
+
+    Inviting ──▶ Revealing ──▶ Keying ──▶ Gathering ──▶ Masking ──▶ Consenting ──▶ Unmasking ──▶ Summing ──▶ Finished
+
+Each stage but the last two waits for one type of answer from the agents that were asked, until all came or its deadline
+passed. Too few answers lead to `Failed` from everywhere; no stage is ever entered twice.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar
+
+from tip.protocols.core import AgentId
+from tip.protocols.masking.graph import neighbors
+from tip.protocols.masking.messages import Advertise, Answer, Consent, Dealing, Keys, MaskedInput, Reveal, Unmask
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tip.crypto import Identity
+    from tip.protocols.core import Body, Terms
+    from tip.protocols.masking.messages import Announce, Roster
+    from tip.protocols.masking.parameters import Parameters
+    from tip.protocols.masking.signing import Directory
+
+Agents = frozenset[AgentId]
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What is fixed before a round: who the coordinator is, on which terms it invites whom."""
+
+    identity: Identity = field(repr=False)
+    directory: Directory
+    parameters: Parameters
+    terms: Terms
+    announcement: Announce
+    context: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Fixed:
+    """The roster, and the context that all later signatures stand in."""
+
+    roster: Roster
+    context: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """The graph: who holds for whom, among those that revealed their seeds."""
+
+    fixed: Fixed
+    holders: Mapping[AgentId, tuple[AgentId, ...]]
+    chosen: Mapping[AgentId, tuple[AgentId, ...]]
+
+    def around(self, agent: AgentId) -> tuple[AgentId, ...]:
+        """An agent's neighbors, sorted."""
+        return neighbors(self.holders[agent], self.chosen.get(agent, ()))
+
+
+@dataclass(frozen=True, slots=True)
+class Inviting:
+    """The round is announced."""
+
+    number: ClassVar[int] = 0
+    answer: ClassVar[type[Answer]] = Advertise
+    asked: Agents
+
+
+@dataclass(frozen=True, slots=True)
+class Revealing:
+    """The roster is fixed."""
+
+    number: ClassVar[int] = 1
+    answer: ClassVar[type[Answer]] = Reveal
+    asked: Agents
+    fixed: Fixed
+
+
+@dataclass(frozen=True, slots=True)
+class Keying:
+    """The graph is drawn."""
+
+    number: ClassVar[int] = 2
+    answer: ClassVar[type[Answer]] = Keys
+    asked: Agents
+    drawn: Drawn
+
+
+@dataclass(frozen=True, slots=True)
+class Gathering:
+    """Everybody has its neighbors' keys."""
+
+    number: ClassVar[int] = 3
+    answer: ClassVar[type[Answer]] = Dealing
+    asked: Agents
+    drawn: Drawn
+
+
+@dataclass(frozen=True, slots=True)
+class Masking:
+    """What was dealt is delivered; `deliveries` are the hashes of the Deliveries."""
+
+    number: ClassVar[int] = 4
+    answer: ClassVar[type[Answer]] = MaskedInput
+    asked: Agents
+    drawn: Drawn
+    deliveries: Mapping[AgentId, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Consenting:
+    """The set of survivors is fixed: no vector is added any more."""
+
+    number: ClassVar[int] = 5
+    answer: ClassVar[type[Answer]] = Consent
+    asked: Agents
+    masking: Masking
+    survivors: tuple[AgentId, ...]
+    root: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Unmasking:
+    """Enough agents signed the set."""
+
+    number: ClassVar[int] = 6
+    answer: ClassVar[type[Answer]] = Unmask
+    asked: Agents
+    masking: Masking
+    survivors: tuple[AgentId, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Summing:
+    """The masks are known; the driver takes them off."""
+
+    survivors: tuple[AgentId, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The sum named by `body` is that of the survivors."""
+
+    survivors: tuple[AgentId, ...]
+    body: Body
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The round was given up; there is no sum."""
+
+    reason: str
+
+
+Collecting = Inviting | Revealing | Keying | Gathering | Masking | Consenting | Unmasking
+Stage = Collecting | Summing | Finished | Failed

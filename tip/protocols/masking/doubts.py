@@ -1,0 +1,98 @@
+"""Masking, doubts: an agent could not use what a neighbor dealt. Who is to blame?
+
+Three can be: the neighbor dealt badly; the coordinator garbled it on the way; the agent pretends. The agent asks for
+the neighbor's own signed Keys and Dealing. If those are not what was delivered, the coordinator garbled it, and both
+signatures show it. If they are what was delivered and useless, the agent opens this edge's own secret key: with it
+anybody can repeat what the agent did (`judging`), and nothing else hangs on it. An agent that pretends convicts
+itself; a coordinator that garbles gets no key, for the dealing that its neighbor signed is good.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tip.errors import MalformedMessage
+from tip.protocols.core import COORDINATOR, Fault
+from tip.protocols.masking.evidence import Case, Claim, exhibit
+from tip.protocols.masking.messages import HASH, TABLE, Complaint, Dealing, Keys, Proof
+from tip.protocols.masking.sealing import Piece
+from tip.protocols.masking.signing import genuine
+from tip.protocols.masking.stages import Consented, Covering, Masked, Own, Preparing
+
+if TYPE_CHECKING:
+    from tip.protocols.core import AgentId
+    from tip.protocols.masking.stages import Dealt, View
+
+_LIMIT = 1 << 24  # bytes of a neighbor's words
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What follows from a neighbor's own words: a complaint to be signed, or that the coordinator garbled them."""
+
+    complaints: tuple[Complaint, ...] = ()
+    faults: tuple[Fault, ...] = ()
+    reason: str | None = None
+
+
+def hear_proof(
+    own: Own, stage: Preparing | Covering | Masked | Consented, message: Proof, context: bytes, case: Case
+) -> Heard:
+    """What this agent does when it is shown what a neighbor signed."""
+    dealt, view = (stage.masked.dealt, stage.masked.view) if isinstance(stage, Consented) else (stage.dealt, stage.view)
+    try:
+        keys, dealing = words(message)
+    except MalformedMessage as error:
+        return _garbled(f"the coordinator showed what are no words of a neighbor: {error}")
+    peer = keys.sender
+    if peer != dealing.sender or peer not in view.doubted:
+        return Heard()
+    key = own.directory.key(peer)
+    if not (genuine(key, context, keys) and genuine(key, context, dealing)):
+        return _garbled(f"the coordinator showed words that agent {peer} did not sign")
+    reason = f"garbled what agent {peer} sent to agent {own.me}"
+    if not _same_keys(own, dealt, keys):
+        fault = Fault((COORDINATOR,), f"the coordinator {reason}")
+        return Heard(faults=(fault,), reason=reason)
+    if not _as_delivered(own, view, dealing):
+        fault = case.fault(COORDINATOR, Claim.GARBLED, reason, exhibit(view.delivery), exhibit(dealing))
+        return Heard(faults=(fault,), reason=reason)
+    purpose = view.doubted[peer]
+    return Heard((Complaint(message.round, own.me, peer, purpose, own.secrets.edge(purpose, peer)),))
+
+
+def words(message: Proof) -> tuple[Keys, Dealing]:
+    """The two messages inside a Proof; raises `MalformedMessage`."""
+    keys = TABLE.decode(message.keys, limit=_LIMIT).message
+    dealing = TABLE.decode(message.dealing, limit=_LIMIT).message
+    if not isinstance(keys, Keys) or not isinstance(dealing, Dealing):
+        raise MalformedMessage("a Proof holds Keys and a Dealing")
+    return keys, dealing
+
+
+def _garbled(reason: str) -> Heard:
+    return Heard(faults=(Fault((COORDINATOR,), reason),))
+
+
+def _same_keys(own: Own, dealt: Dealt, keys: Keys) -> bool:
+    """Whether the neighbor's signed keys for this edge are those that were delivered."""
+    edge = dealt.edges[keys.sender]
+    if own.me not in keys.peers:
+        return False
+    at = keys.peers.index(own.me) * HASH
+    return (keys.channel[at : at + HASH], keys.mask[at : at + HASH]) == (edge.channel_key, edge.mask_key)
+
+
+def _as_delivered(own: Own, view: View, dealing: Dealing) -> bool:
+    """Whether what was delivered of this neighbor is what it signed."""
+    return _seed(own.me, dealing) == view.seed(dealing.sender) and _piece(own.me, dealing) == view.piece(dealing.sender)
+
+
+def _seed(me: AgentId, dealing: Dealing) -> bytes | None:
+    at = dealing.peers.index(me) * HASH if me in dealing.peers else -1
+    return dealing.seeds[at : at + HASH] if at >= 0 else None
+
+
+def _piece(me: AgentId, dealing: Dealing) -> Piece | None:
+    return Piece.at(dealing, dealing.holders.index(me)) if me in dealing.holders else None

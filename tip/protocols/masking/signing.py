@@ -1,0 +1,166 @@
+"""Masking, the signatures: what a party binds itself to, and under which round.
+
+A signature covers the type and the content of a message and a *context*, the hash of all that the round stands on:
+
+    opening  = H(protocol and version, who may take part with which identity key)        under it: Announce
+    announced = H(opening, the announcement)                                            under it: Advertise, Roster
+    rostered = H(announced, the roster)                                                 under it: all that follows
+
+An agent computes the contexts itself. So whoever was shown another model, other parameters, other identity keys or
+another roster signs something else, and no signature of one round, roster or step counts in another (a retry is a new
+round, law 17). An agent signs one message of a type in a context; two different ones are evidence against it.
+
+Keys are signed by the root of a Merkle tree over the edges: a neighbor is shown its own edge, without the others.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from functools import cached_property, singledispatch
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from tip.crypto import Identity, digest, verify
+from tip.crypto.merkle import Tree
+from tip.errors import ConfigurationError
+from tip.protocols.core import COORDINATOR, AgentId
+from tip.protocols.masking.messages import HASH, TABLE, UNSIGNED, Announce, Keys, Message, Roster, Survivors
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tip.protocols.core import Round
+    from tip.protocols.masking.parameters import Parameters
+
+_VERSION: Final = TABLE.protocol.to_bytes(2, "big") + TABLE.version.to_bytes(2, "big")
+
+M = TypeVar("M", bound=Message)
+
+
+@dataclass(frozen=True)
+class Directory:
+    """Who may take part, with the identity keys (Ed25519, 32 bytes) that everybody knows from enrollment."""
+
+    coordinator: bytes
+    agents: Mapping[AgentId, bytes] = field(repr=False)
+
+    def __post_init__(self) -> None:
+        keys = [self.coordinator, *self.agents.values()]
+        if any(len(key) != HASH for key in keys):
+            raise ConfigurationError("an identity key is Ed25519 and has 32 bytes")
+        if len(set(keys)) != len(keys):
+            raise ConfigurationError(
+                "two parties have the same identity key",
+                why="One of them could speak for both",
+                instead="Enroll each with a key of its own",
+            )
+        if any(agent < 0 for agent in self.agents):
+            raise ConfigurationError("agents are counted from 0")
+
+    def key(self, party: AgentId) -> bytes | None:
+        """The party's identity key, if it has one."""
+        return self.coordinator if party == COORDINATOR else self.agents.get(party)
+
+    @cached_property
+    def root(self) -> bytes:
+        """The hash of all of it."""
+        pairs = sorted(self.agents.items())
+        return digest("masking directory", self.coordinator, *(_number(agent) + key for agent, key in pairs))
+
+
+def configuration(parameters: Parameters, directory: Directory) -> bytes:
+    """What an announcement says of parameters and identities: agents compare it with their own."""
+    numbers = (
+        parameters.agents,
+        parameters.corrupt,
+        parameters.dropouts,
+        parameters.degree,
+        parameters.threshold,
+        parameters.minimum,
+        parameters.samples,
+    )
+    kinds = f"{parameters.coordinator} {parameters.graph}".encode()
+    return digest("masking configuration", kinds, *map(_number, numbers), directory.root)
+
+
+def opening(directory: Directory) -> bytes:
+    """The context of an announcement."""
+    return digest("masking opening", _VERSION, directory.root)
+
+
+def announced(context: bytes, announcement: Announce) -> bytes:
+    """The context that an announcement makes."""
+    return digest("masking announced", context, content(announcement))
+
+
+def rostered(context: bytes, roster: Roster) -> bytes:
+    """The context that a roster makes: it begins with a round, a model, a configuration, and who takes part."""
+    return digest("masking rostered", context, content(roster))
+
+
+def signed(identity: Identity, context: bytes, message: M) -> M:
+    """The message with its sender's signature."""
+    return replace(message, signature=identity.sign(_said(context, message)))
+
+
+def genuine(key: bytes | None, context: bytes, message: Message) -> bool:
+    """Whether the message is signed under this identity key in this context."""
+    return key is not None and verify(key, message.signature, _said(context, message))
+
+
+def genuine_keys(key: bytes, context: bytes, said: bytes, signature: bytes) -> bool:
+    """The same for Keys of which only the content, `keys_content`, is at hand."""
+    return verify(key, signature, digest("masking Keys", context, said))
+
+
+def masked_content(shown: bytes) -> bytes:
+    """The content of a masked input of which the vector's hash is shown: `Table.evidence` of it."""
+    return digest("masking content", shown[: -len(UNSIGNED)] + UNSIGNED)
+
+
+def genuine_masked(key: bytes, context: bytes, said: bytes, signature: bytes) -> bool:
+    """Whether a masked input of which only the content, `masked_content`, is at hand is signed."""
+    return verify(key, signature, digest("masking MaskedInput", context, said))
+
+
+def _said(context: bytes, message: Message) -> bytes:
+    return digest(f"masking {type(message).__name__}", context, content(message))
+
+
+@singledispatch
+def content(message: Message) -> bytes:
+    """What the signature of a message covers beside the context: all of it but the signature."""
+    return digest("masking content", TABLE.evidence(replace(message, signature=UNSIGNED)))
+
+
+@content.register(Keys)
+def _of_keys(message: Keys) -> bytes:
+    return keys_content(message.round, message.sender, len(message.peers), key_tree(message).root)
+
+
+def keys_content(round: Round, sender: AgentId, size: int, root: bytes) -> bytes:  # noqa: A002 - the field's word
+    """The content of Keys, by the tree over its edges."""
+    return digest("masking edges", _number(round), _number(sender), _number(size), root)
+
+
+def survivors_root(message: Survivors) -> bytes:
+    """What a consent names: the set itself, whoever signed the message that brought it."""
+    return digest("masking survivors", *map(_number, message.agents))
+
+
+def key_tree(message: Keys) -> Tree:
+    """The tree over an agent's edges and their two public keys."""
+    return Tree(
+        [
+            key_leaf(peer, message.channel[at : at + HASH], message.mask[at : at + HASH])
+            for peer, at in zip(message.peers, range(0, len(message.channel), HASH), strict=True)
+        ]
+    )
+
+
+def key_leaf(peer: AgentId, channel: bytes, mask: bytes) -> bytes:
+    """One edge's keys, as the tree holds them."""
+    return _number(peer) + channel + mask
+
+
+def _number(value: int) -> bytes:
+    return int(value).to_bytes(8, "big", signed=True)
