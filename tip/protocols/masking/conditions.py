@@ -10,7 +10,7 @@ Against a malicious coordinator, graph `drawn` (each agent its own holders, by a
     E1'  h P[Hyp(m-1, c, d) >= 2t-d]                                     both secrets of one agent
     Q    h C(v, s) / C(m, s),  v = floor((n+c)/2)                        two survivor sets
     E2'  sum_{a=1}^{h/2} C(h, a) P[Hyp(max(m, 2a+c)-1, a-1+c, d) >= t]^a  a small part is opened
-    E4   sum_{r>l} C(h, r) C(h-r, q) P[Hyp(n-1, q, d) = 0]^r P[Hyp(n-1, r, d) = 0]^q,  q = max(m-c-r, r+1)
+    E4   sum_{r>l} C(h, r) C(h-r, q) P[Hyp(n-1, r, d) = 0]^q,  q = max(m-c-r, r+1)
                                                                          more than l honest survivors left out
 
 Against a curious one, graph `ring` (degree d, permuted by chance), B = c + n - m:
@@ -109,16 +109,10 @@ def left_out(p: Shape) -> tuple[int, float]:
     parts = np.arange(1, (honest - 1) // 2 + 1)
     rest = np.maximum(p.minimum - p.corrupt - parts, parts + 1)
     ways = log2_binomial(honest, parts) + log2_binomial(honest - parts, rest)
-    avoided = _times(parts, log2_none(p.agents - 1, rest, p.degree)) + _times(
-        rest, log2_none(p.agents - 1, parts, p.degree)
-    )
-    failures = _sums_from(np.where(np.isneginf(ways) | np.isneginf(avoided), NEVER, ways + avoided))
+    avoided = rest * log2_none(p.agents - 1, parts, p.degree)
+    failures = _sums_from(np.where(np.isneginf(ways), NEVER, ways + avoided))
     least = int(np.flatnonzero(failures <= -(p.privacy_bits + 3))[0])  # the empty sum fits always
     return least, float(failures[least])
-
-
-def _times(count: NDArray[np.int64], logarithms: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.asarray(count * logarithms, dtype=np.float64)
 
 
 def _sums_from(terms: NDArray[np.float64]) -> NDArray[np.float64]:
