@@ -66,7 +66,7 @@ def parts(holders: Bools, used: Bools, survivors: Bools, signers: Bools, p: Para
     honest = survivors & ~corrupt
     masks = used & honest & honest[:, None]  # masks with the gone and the corrupt are known
     _, label = connected_components(csr_array((masks & masks.T).astype(np.int8)), directed=False)
-    one_sided = (masks & ~masks.T).any(1)  # a mask that no other vector takes off again
+    one_sided: Bools = np.asarray((masks & ~masks.T).any(1))  # a mask that no other vector takes off again
     found = [honest & (label == name) for name in np.unique(label[honest])]
     return [part for part in found if opened[part].all() and not one_sided[part].any()]
 

@@ -236,3 +236,13 @@ def test_no_edges_no_bound() -> None:
     assert p.honest == 41  # more than half of the honest survivors
     assert small_part(p) == 0
     assert two_sets(Parameters.unchecked(**values(p, samples=0))) == 0
+
+
+def test_the_facts_add_up() -> None:
+    p = plan_masking(1000, 0.1, 0.1, coordinator="malicious")
+    facts = dict(p.in_words())
+    assert (facts["honest"], facts["degree"], facts["graph"]) == (797, 115, "drawn")
+    assert set(p.conditions) == {"E1'", "Q", "E2'", "E4"}
+    assert sum(2.0**bits for bits in p.conditions.values()) <= p.failure <= 2.0**-40
+    assert p.expected_edges == 500 * p.mean_degree
+    assert set(plan_masking(1000, 0.1, 0.1, coordinator="curious").conditions) == {"E1", "E2"}

@@ -88,6 +88,21 @@ class Parameters:
         return 0.0 if bits == -math.inf else math.nextafter(2.0**bits * (1 + 2.0**-40), math.inf)
 
     @property
+    def conditions(self) -> dict[str, float]:
+        """log2 of the bound of each privacy condition's failure, by its name: the summands of `failure`."""
+        return privacy_failures(self)
+
+    def in_words(self) -> tuple[tuple[str, int | float | str], ...]:
+        """The facts that a sentence about these parameters is made of, as names and values."""
+        stated = tuple((f.name, getattr(self, f.name)) for f in fields(Candidate))
+        return (
+            *stated,
+            ("honest", self.honest),
+            ("mean_degree", self.mean_degree),
+            ("log2_failure", self.log2_failure),
+        )
+
+    @property
     def mean_degree(self) -> float:
         """Mask edges that an agent has in the mean: the degree, or 2d - d^2/(n-1) where each draws its own holders."""
         return self.candidate.mean_degree
