@@ -19,8 +19,10 @@ TEXT = SURVEY.read_text()
 PLAN = Plan.parse(TEXT, "survey.toml")
 ENROLLED, DIMENSION = 4015, 22
 CLEAR = ("privacy=none", "budget=none", "protocol.kind=clear", "influence=none")
-FIXED = ("sampling=fixed", "cohort.size=100", "minimum=90")
-POISSON = ("sampling=poisson", "rate=0.5", "minimum=1900")
+IDEAL = "protocol.kind=ideal"
+FIXED = (IDEAL, "sampling=fixed", "cohort.size=100", "minimum=90")
+POISSON = (IDEAL, "sampling=poisson", "rate=0.5", "minimum=1900")
+MASKED = ("sampling=fixed", "cohort.size=1000", "minimum=940")
 
 
 def refusal(plan: Plan) -> ConfigurationError:
@@ -47,7 +49,10 @@ def holds(plan: Plan) -> None:
         ("adversary.kind=sign-flip",),
         ("against=world", "protocol.kind=clear"),
         ("against=10% of agents", "protocol.kind=clear"),
-        ("against=coordinator + 10% of agents (adaptive)",),
+        ("against=coordinator + 10% of agents (adaptive)", IDEAL),
+        ("coordinator=curious",),
+        MASKED,
+        (*MASKED, "coordinator=curious", "minimum=500"),
         ("against=coordinator + 5% of agents",),
         ("algorithm.kind=fedavg", "local_epochs=5", "batch_size=10", "local_learning_rate=0.1"),
         ("max_participations=1000",),
@@ -64,9 +69,9 @@ def test_what_can_hold_is_accepted(settings: tuple[str, ...]) -> None:
 
 REFUSED = [
     (("format=2",), "format = 2 is not known", "format = 1"),
-    (("protocol.kind=masking",), 'protocol.kind = "masking" does not exist yet', '"clear" or "ideal"'),
-    (("protocol.kind=gopa",), 'protocol.kind = "gopa" does not exist yet', '"clear" or "ideal"'),
-    (("protocol.kind=local",), 'protocol.kind = "local" does not exist yet', '"clear" or "ideal"'),
+    (("protocol.kind=prio",), 'protocol.kind = "prio" does not exist yet', '"clear", "ideal" or "masking"'),
+    (("protocol.kind=gopa",), 'protocol.kind = "gopa" does not exist yet', '"clear", "ideal" or "masking"'),
+    (("protocol.kind=local",), 'protocol.kind = "local" does not exist yet', '"clear", "ideal" or "masking"'),
     (("engine=machines",), 'execution.engine = "machines" does not exist yet', '"vectorized"'),
     (("engine=ray",), "does not exist yet", '"vectorized"'),
     (("model.kind=mlp",), 'model.kind = "mlp" does not exist yet', '"linear", "logistic" or "softmax"'),
@@ -101,9 +106,10 @@ REFUSED = [
     (("minimum=5000",), "cohort.minimum = 5000 would never be reached", "3,814"),
     (("dropout=0.2",), "0.2 of them may drop out", "3,212"),
     ((*POISSON, "minimum=1907"), "would never be reached", "1,906"),
-    (("protocol.kind=clear",), "the coordinator sees each message", 'Use "ideal", or against = "world".'),
+    (("protocol.kind=clear",), "the coordinator sees each message", 'Use "masking", or against = "world".'),
     (("against=coordinator", "protocol.kind=clear"), "the coordinator sees each message", "world"),
-    (("privacy=none",), 'protocol.kind = "ideal" without [privacy]', "no guarantee"),
+    (("privacy=none", IDEAL), 'protocol.kind = "ideal" without [privacy]', "no guarantee"),
+    (("privacy=none",), 'protocol.kind = "masking" without [privacy]', "no guarantee"),
     ((*CLEAR, "influence=clipped"), "is not true without [privacy]", "none"),
     (("against=everybody",), "privacy.against names no coalition", "coordinator + 10% of agents"),
     (("against=coordinator + 100% of agents",), "names no coalition", "below 100%"),
@@ -136,10 +142,10 @@ def test_what_cannot_hold_is_refused_with_what_would_do(settings: tuple[str, ...
 
 def test_the_line_is_that_of_the_key() -> None:
     line = next(i for i, text in enumerate(TEXT.splitlines(), 1) if text.startswith("against"))
-    plan = Plan.parse(TEXT.replace('kind = "ideal"', 'kind = "clear"'), "survey.toml")
+    plan = Plan.parse(TEXT.replace('kind = "masking"', 'kind = "clear"'), "survey.toml")
     expected = (
         f'survey.toml:{line} privacy.against = "coordinator + 10% of agents" cannot hold under protocol.kind = "clear":'
-        ' the coordinator sees each message. Use "ideal", or against = "world".'
+        ' the coordinator sees each message. Use "masking", or against = "world".'
     )
     assert str(refusal(plan)) == expected
 
@@ -172,9 +178,9 @@ def test_the_largest_possible_minimum_is_possible_and_one_more_is_not(enrolled: 
     most = enrolled * (100 - percent) // 100
     dropout = f"dropout={percent / 100}"
     if most:
-        check_sizes(PLAN.replace(dropout, f"minimum={most}", "delta=1e-9"), enrolled, 1)
+        check_sizes(PLAN.replace(IDEAL, dropout, f"minimum={most}", "delta=1e-9"), enrolled, 1)
     with pytest.raises(ConfigurationError, match="would never be reached"):
-        check_sizes(PLAN.replace(dropout, f"minimum={most + 1}", "delta=1e-9"), enrolled, 1)
+        check_sizes(PLAN.replace(IDEAL, dropout, f"minimum={most + 1}", "delta=1e-9"), enrolled, 1)
 
 
 @settings(deadline=None)

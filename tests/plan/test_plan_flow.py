@@ -12,7 +12,7 @@ import pytest
 from tip.errors import ConfigurationError
 from tip.flow import language
 from tip.flow.expressions import write
-from tip.flow.model import Ball, Choice, Interval, Sampling
+from tip.flow.model import Ball, Choice, Interval, Law, Sampling
 from tip.flow.reasoning import derive
 from tip.mechanisms.base import PureMechanism
 from tip.mechanisms.distributed import honest_shares
@@ -35,6 +35,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 SURVEY = Plan.read(EXAMPLES / "survey.toml")
 QUESTION = QuestionPlan.read(EXAMPLES / "question.toml")
 SIZES = Sizes(enrolled=4015, dimension=19)
+IDEAL = "protocol.kind=ideal"
 
 
 def flow_and_figures(*settings: str) -> tuple[Flow, Settled]:
@@ -47,7 +48,9 @@ def rho_from(flow: Flow, against: str) -> Fraction:
     """By hand, from the flow alone: the worst least cohort, the honest shares in it, all rounds that are charged."""
     secret, share, cohort = flow.secret("update"), flow.noise("share"), flow.cohort("cohort")
     coalition = Coalition.parse(against)
-    alone = coalition.includes_coordinator and "coordinator" in flow.message("Vector.body").to
+    sent = next(message for message in flow.messages if message.by == "agent")
+    masked = any(flow.noise(n).law is Law.UNIFORM for n in flow.symbols(sent) if n != "update")
+    alone = coalition.includes_coordinator and "coordinator" in sent.to and not masked
     shares = 1 if alone else honest_shares(cohort.least, coalition.colluders(flow.enrolled))
     assert share.variance is not None
     event = DiscreteGaussianSum(int(secret.squared_reach), share.variance, shares, secret.dimension)
@@ -64,9 +67,11 @@ def rho_from(flow: Flow, against: str) -> Fraction:
         ("against=world", "colluding=0.2", "malicious=0.1"),
         ("against=coordinator + 20% of agents",),
         ("protocol.kind=clear", "against=10% of agents"),
+        (IDEAL,),
+        ("coordinator=curious",),
         ("sampling=fixed", "cohort.size=1000", "cohort.minimum=900", "max_participations=30"),
-        ("sampling=fixed", "cohort.size=300", "cohort.minimum=285", "max_participations=10", "epsilon=900"),
-        ("sampling=poisson", "cohort.rate=0.5", "cohort.minimum=1900"),
+        (IDEAL, "sampling=fixed", "cohort.size=300", "cohort.minimum=285", "max_participations=10", "epsilon=900"),
+        (IDEAL, "sampling=poisson", "cohort.rate=0.5", "cohort.minimum=1900"),
     ],
 )
 def test_what_follows_from_the_flow_is_what_the_plan_promises(settings: tuple[str, ...]) -> None:
@@ -82,7 +87,7 @@ def test_what_follows_from_the_flow_is_what_the_plan_promises(settings: tuple[st
         ("protocol.kind=clear", "against=world"),
         ("against=world", "colluding=0", "malicious=0.1"),
         ("max_participations=30",),
-        ("sampling=fixed", "cohort.size=300", "cohort.minimum=285", "max_participations=10", "epsilon=900"),
+        (IDEAL, "sampling=fixed", "cohort.size=300", "cohort.minimum=285", "max_participations=10", "epsilon=900"),
     ],
 )
 def test_what_is_derived_from_the_flow_is_what_the_plan_promises(settings: tuple[str, ...]) -> None:
@@ -90,7 +95,7 @@ def test_what_is_derived_from_the_flow_is_what_the_plan_promises(settings: tuple
     plan = SURVEY.replace(*settings)
     flow, settled = flow_and_figures(*settings)
     for told in settled.guarantees:
-        derived = derive(flow, widened(plan, told.coalition), delta=1e-5).guarantee
+        derived = derive(flow, widened(plan, told.coalition), delta=1e-5, failure=told.delta.failures).guarantee
         if told.epsilon is None:  # the network: the plan has no rule, and the flow says what it sees
             assert told.coalition == Coalition.parse("network")
         else:
@@ -128,11 +133,23 @@ def test_the_survey_as_a_flow() -> None:
     assert settled.mechanism is not None
     secret = flow.secret("update")
     assert flow.name == "diabetes-survey"
-    assert (flow.enrolled, flow.cohort("cohort").least, secret.dimension) == (4015, 3700, 19)
+    assert settled.masks is not None
+    least = SURVEY.cohort.minimum - settled.masks.left_out  # whom a malicious coordinator may leave out of the sum
+    assert settled.masks.left_out > 0
+    assert (flow.enrolled, flow.cohort("cohort").least, secret.dimension) == (4015, least, 19)
     assert secret.domain == Ball(Fraction(settled.mechanism.squared_bound))
     assert (secret.whole, secret.adaptive, secret.neighboring) == (True, True, Neighboring.REPLACE_ONE)
     assert flow.noise("share").variance == settled.mechanism.share_variance
     assert flow.noise("share").rounds == 50
+    assert (flow.noise("mask").law, flow.noise("mask").rounds, flow.noise("mask").known_to) == (Law.UNIFORM, 50, ())
+    assert {m.name: (m.by, write(m.says), m.to, m.ring) for m in flow.messages} == {
+        "MaskedInput.body": ("agent", "update + share + mask", ("coordinator",), 32),
+        "released": ("coordinator", "sum(update + share, cohort)", ("everybody",), 32),
+    }
+
+
+def test_the_survey_under_an_ideal_adder_as_a_flow() -> None:
+    flow, _ = flow_and_figures(IDEAL)
     assert {m.name: (m.by, write(m.says), m.to, m.ring) for m in flow.messages} == {
         "Vector.body": ("agent", "update + share", ("adder",), 32),
         "Sum.body": ("adder", "sum(update + share, cohort)", ("coordinator",), 32),
@@ -143,7 +160,7 @@ def test_the_survey_as_a_flow() -> None:
 def test_cohorts_are_drawn_as_the_plan_says() -> None:
     fixed, _ = flow_and_figures("sampling=fixed", "cohort.size=1000", "cohort.minimum=900")
     assert fixed.cohort("cohort").sampling is Sampling.FIXED
-    poisson, _ = flow_and_figures("sampling=poisson", "cohort.rate=0.1", "cohort.minimum=300", "epsilon=900")
+    poisson, _ = flow_and_figures(IDEAL, "sampling=poisson", "cohort.rate=0.1", "cohort.minimum=300", "epsilon=900")
     assert (poisson.cohort("cohort").sampling, poisson.cohort("cohort").rate) == (Sampling.POISSON, Fraction(1, 10))
 
 
@@ -163,7 +180,7 @@ def test_every_requirement_stands_in_the_flow() -> None:
 
 
 def test_without_privacy_the_flow_has_no_noise_and_no_bound_but_the_ring() -> None:
-    plan = Plan.parse(_without((EXAMPLES / "survey.toml").read_text(), "[privacy]", "[budget]"))
+    plan = Plan.parse(_without((EXAMPLES / "survey.toml").read_text(), "[privacy]", "[budget]")).replace(IDEAL)
     flow = flow_of(plan, SIZES, settle(plan, SIZES).mechanism)
     assert (flow.noises, flow.requirements) == ((), ())
     assert flow.secret("update").domain == Ball(Fraction(19 * 2**62))
@@ -203,7 +220,12 @@ def test_a_question_as_a_flow(settings: tuple[str, ...], domain: Choice | Interv
 
 @pytest.mark.parametrize(
     "settings",
-    [(), ("protocol.kind=clear", "against=world"), ("sampling=poisson", "cohort.rate=0.5", "cohort.minimum=1900")],
+    [
+        (),
+        ("protocol.kind=clear", "against=world"),
+        (IDEAL,),
+        (IDEAL, "sampling=poisson", "cohort.rate=0.5", "cohort.minimum=1900"),
+    ],
 )
 def test_a_plan_survives_the_flow_language(settings: tuple[str, ...]) -> None:
     flow, _ = flow_and_figures(*settings)

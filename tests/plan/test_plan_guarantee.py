@@ -9,7 +9,7 @@ import pytest
 
 from tip.errors import ConfigurationError
 from tip.plan import Plan
-from tip.plan.guarantee import Settled, settle
+from tip.plan.guarantee import Settled, derivation, settle
 from tip.plan.sizing import Sizes
 from tip.privacy.coalitions import Coalition
 from tip.privacy.guarantees import Guarantee, Neighboring, Security, Status, Unit
@@ -36,12 +36,98 @@ def test_the_survey_meets_its_requirement(plan: Plan) -> None:
     assert guarantee.delta.total <= 1e-5
     assert (guarantee.unit, guarantee.neighboring) == (Unit.AGENT, Neighboring.REPLACE_ONE)
     assert guarantee.status is Status.SIMULATED
-    assert guarantee.security is Security.COMPUTATIONAL  # AES makes the noise
-    assert guarantee.security_bits == 128
+    assert guarantee.security is Security.COMPUTATIONAL  # AES makes noise and masks, Curve25519 the keys
+    assert guarantee.security_bits == 125
+    world = against(settle(plan, SIZES), "world")
+    assert world.security_bits == 128
+    assert world.delta.failures == 0.0
+
+
+CIPHERS = {"x25519", "masks-pseudorandom", "aes-256-gcm", "ed25519", "sha-256", "aes-256"}
+KEPT = {"identity-keys", "graph-drawn-before", "colluders", "own-minimum", "one-sum"}
+
+
+def test_masks_name_every_cipher_and_leave_nothing_unenforced(plan: Plan) -> None:
+    settled = settle(plan, SIZES)
+    for text in ("coordinator", "coordinator + 10% of agents"):
+        names = [a.name for a in against(settled, text).assumptions]
+        assert len(set(names)) == len(names)
+        assert set(names) >= CIPHERS | KEPT
+        assert "ideal-sum" not in names
+        assert "follows-protocol" not in names
+    world = {a.name for a in against(settled, "world").assumptions}
+    assert not world & (CIPHERS - {"aes-256"})  # a stranger to the coordinator sees no masked vector
+
+
+def test_a_curious_coordinator_is_an_assumption_that_is_named(plan: Plan) -> None:
+    settled = settle(plan.replace("coordinator=curious"), SIZES)
+    names = [a.name for a in settled.required[0].assumptions]
+    assert names[:2] == ["follows-protocol", "chance-dropouts"]
+    assert "follows-protocol" not in {a.name for a in against(settled, "world").assumptions}
+    assert settled.masks is not None
+    malicious = settle(plan, SIZES).masks
+    assert malicious is not None
+    assert settled.masks.parameters.degree < malicious.parameters.degree
+
+
+def test_masks_cost_delta_for_all_rounds(plan: Plan) -> None:
+    """Law 7. Mutants: the failure of one round; delta spent twice; failures against those who see no masks."""
+    settled = settle(plan, SIZES)
+    assert settled.masks is not None
+    one = Fraction(settled.masks.parameters.failure)
+    delta = settled.required[0].delta
+    assert 50 * one <= Fraction(delta.failures) < 50 * one * (1 + Fraction(1, 2**40))
+    assert Fraction(delta.conversion) + Fraction(delta.failures) <= Fraction(1e-5)
+    rho = settled.required[0].rho
+    assert rho is not None
+    assert settled.required[0].epsilon == epsilon_of_rho(rho, delta.conversion)
+    longer = settle(plan.replace("rounds=5000", "max_participations=5000"), SIZES)
+    assert longer.required[0].delta.failures > delta.failures
+    assert longer.required[0].delta.failures <= 1e-5 / 4096
+
+
+def test_noise_grows_with_what_masks_take_of_delta(plan: Plan) -> None:
+    """The variance is calculated at what is left of delta: never less than without failures."""
+    for epsilon in (0.5, 1.0, 2.0, 3.0):
+        masked, ideal = (
+            settle(plan.replace(f"epsilon={epsilon}", k), SIZES) for k in ("rounds=50", "protocol.kind=ideal")
+        )
+        assert masked.mechanism is not None
+        assert ideal.mechanism is not None
+        assert masked.mechanism.share_variance >= ideal.mechanism.share_variance
+        told = masked.required[0]
+        assert told.at_most(epsilon, 1e-5)
+
+
+def test_the_noise_of_the_survey_is_that_under_an_ideal_adder(plan: Plan) -> None:
+    """So a seed gives the same model: the engine draws the same shares. The minimum makes up for those left out."""
+    ideal = settle(plan.replace("protocol.kind=ideal", "cohort.minimum=3700"), SIZES)
+    masked = settle(plan, SIZES)
+    assert masked.mechanism == ideal.mechanism
+    assert masked.grid == ideal.grid
+    assert masked.required[0].rho == ideal.required[0].rho
+
+
+def test_more_agents_than_masks_are_planned_for_see_every_vector(plan: Plan) -> None:
+    """A coalition beyond c gets what one share alone hides; the mutant credits it the sum."""
+    settled = settle(plan, SIZES)
+    within = derivation(plan, settled, Coalition.parse("coordinator + 9% of agents"), 1e-5).guarantee
+    beyond = derivation(plan, settled, Coalition.parse("coordinator + 11% of agents"), 1e-5).guarantee
+    adaptive = derivation(plan, settled, Coalition.parse("coordinator + 10% of agents (adaptive)"), 1e-5).guarantee
+    assert settled.mechanism is not None
+    alone = rho_of_sum(settled.mechanism.own_share()) * 50
+    assert within.rho == settled.required[0].rho  # 401 silent agents in any case
+    for told in (beyond, adaptive):
+        assert told.rho == alone
+        assert told.delta.failures == 0.0
+        assert not {a.name for a in told.assumptions} & (CIPHERS - {"aes-256"})
+    without = derivation(plan, settled, Coalition.parse("30% of agents"), 1e-5).guarantee
+    assert without.rho is not None
+    assert without.rho < alone / 1000  # the coordinator is not among them
 
 
 def test_ideal_tells_first_what_nothing_enforces(plan: Plan) -> None:
-    settled = settle(plan, SIZES)
+    settled = settle(plan.replace("protocol.kind=ideal"), SIZES)
     for text in ("coordinator", "coordinator + 10% of agents"):
         first = against(settled, text).assumptions[0]
         assert first.name == "ideal-sum"
@@ -78,8 +164,10 @@ def test_a_requirement_against_the_coordinator_under_clear_is_sized_for_one_shar
 
 
 def test_shares_are_sized_for_the_honest_of_the_minimum(plan: Plan) -> None:
-    """Law 4: h = 3700 - 401. Mutants: colluders counted as honest; all enrolled counted."""
+    """Law 4: h = 3715 - 401 - 15 left out. Mutants: colluders counted as honest; all enrolled counted."""
     settled = settle(plan, SIZES)
+    assert settled.masks is not None
+    assert settled.masks.parameters.honest == 3299
     assert settled.mechanism is not None
     event = settled.mechanism.event(401)
     assert event.shares == 3299
@@ -99,7 +187,12 @@ def test_the_coordinator_may_fill_the_cohort_with_colluders(plan: Plan) -> None:
     assert settled.mechanism is not None
     assert settled.required[0].rho == rho_of_sum(settled.mechanism.event(401)) * 30
     small = plan.replace(
-        "sampling=fixed", "cohort.size=300", "cohort.minimum=285", "max_participations=10", "epsilon=900"
+        "protocol.kind=ideal",
+        "sampling=fixed",
+        "cohort.size=300",
+        "cohort.minimum=285",
+        "max_participations=10",
+        "epsilon=900",
     )
     engulfed = settle(small, SIZES)
     assert engulfed.mechanism is not None
@@ -130,7 +223,11 @@ def test_stronger_observers_learn_no_less(plan: Plan) -> None:
     assert weak is not None
     assert strong is not None
     assert weak <= strong
-    assert against(settled, "10% of agents").epsilon == strong
+    pooled = against(settled, "10% of agents").epsilon
+    assert pooled is not None
+    assert weak <= pooled <= strong
+    ideal = settle(plan.replace("protocol.kind=ideal"), SIZES)
+    assert against(ideal, "10% of agents").epsilon == against(ideal, "coordinator + 10% of agents").epsilon
 
 
 def test_the_shares_of_expected_liars_protect_nobody_whoever_looks(plan: Plan) -> None:
@@ -189,7 +286,9 @@ def test_too_few_agents_for_an_epsilon_are_told_what_would_do(plan: Plan) -> Non
 
 def test_a_poisson_cohort_may_hold_every_colluder(plan: Plan) -> None:
     """The planned size is a mean: 401 colluders may all be drawn, though 200 agents are expected."""
-    poisson = plan.replace("sampling=poisson", "cohort.rate=0.05", "cohort.minimum=150", "epsilon=900")
+    poisson = plan.replace(
+        "protocol.kind=ideal", "sampling=poisson", "cohort.rate=0.05", "cohort.minimum=150", "epsilon=900"
+    )
     settled = settle(poisson.replace("max_participations=20"), SIZES)
     assert settled.mechanism is not None
     assert settled.required[0].rho == rho_of_sum(settled.mechanism.event(401)) * 20

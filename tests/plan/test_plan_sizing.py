@@ -21,6 +21,11 @@ def plan(request: pytest.FixtureRequest) -> Plan:
 
 
 def test_the_crowd_of_each_way_of_sampling(plan: Plan) -> None:
+    masked = Crowd.of(plan.replace("cohort.minimum=45"), 50)
+    assert (masked.enrolled, masked.planned, masked.largest, masked.minimum) == (50, 50, 50, 45)
+    assert masked.least == 45 - masked.left_out
+    assert 0 < masked.failure < 1e-5 / 4096
+    plan = plan.replace("protocol.kind=ideal")
     assert Crowd.of(plan.replace("cohort.minimum=45"), 50) == Crowd(50, 50, 50, 45)
     fixed = plan.replace("sampling=fixed", "cohort.size=20", "cohort.minimum=15")
     assert Crowd.of(fixed, 50) == Crowd(50, 20, 20, 15)
@@ -31,6 +36,14 @@ def test_the_crowd_of_each_way_of_sampling(plan: Plan) -> None:
 
 def test_a_scaled_crowd_rounds_up() -> None:
     assert Crowd(10, 7, 10, 3).scaled(Fraction(3, 2)) == Crowd(15, 11, 15, 5)
+    assert Crowd(10, 7, 10, 3, 1, 1e-9).scaled(Fraction(3, 2)) == Crowd(15, 11, 15, 5, 2, 1e-9)
+
+
+def test_failures_of_masks_leave_less_of_delta_to_the_coordinator_alone() -> None:
+    crowd = Crowd(10, 10, 10, 8, 1, 1e-9)
+    assert crowd.left_of(1e-5, Coalition.parse("10% of agents")) == 1e-5
+    left = crowd.left_of(1e-5, Coalition.parse("coordinator"))
+    assert Fraction(left) <= Fraction(1e-5) - Fraction(1e-9) < Fraction(left) * (1 + Fraction(1, 2**50))
 
 
 def test_the_uncounted_are_at_most_the_cohort(plan: Plan) -> None:
@@ -68,7 +81,14 @@ def test_a_grid_too_coarse_for_any_epsilon_ends_with_an_answer(
     plan: Plan, enrolled: int, minimum: int, step: float
 ) -> None:
     """Even the least proven share drowns the mean: the mutant that doubles epsilon without end never returned."""
-    told = ("rounds=1", "max_participations=1", f"step={step}", f"minimum={minimum}", "dropout=0")
+    told = (
+        "protocol.kind=ideal",
+        "rounds=1",
+        "max_participations=1",
+        f"step={step}",
+        f"minimum={minimum}",
+        "dropout=0",
+    )
     with pytest.raises(ConfigurationError, match="leaves nothing to learn") as refused:
         settle(plan.replace(*told), Sizes(enrolled, 1000))
     assert "epsilon of at least" not in str(refused.value)

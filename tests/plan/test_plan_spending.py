@@ -26,7 +26,7 @@ TEXT = (Path(__file__).parents[2] / "examples/survey.toml").read_text()
 AGENTS = 4015
 PLAN = Plan.parse(TEXT).replace("ledger=spends.sqlite", "budget.epsilon=4")
 SETTLED = settle(PLAN, Sizes(AGENTS, 22))
-DELTA = SETTLED.required[0].delta.conversion
+DELTA = 1e-5 * (1 - 2**-4)  # of the conversion over all runs: masks of up to 256 of them may fail
 
 
 def people(ids: np.ndarray | None = None) -> Population:

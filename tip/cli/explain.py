@@ -51,6 +51,9 @@ def explain(path: Path | None, config: Iterable[str], *, json: bool) -> int:
         _observers(console, told.guarantees)
         title(console, "\nWhat each of them sees")
         sentences(console, (f"{sight.party}: {sight.what}" for sight in told.sees))
+        if not isinstance(told, ExplainedQuestion) and told.settled.masks:
+            title(console, "\nHow the masks are set up, and what that buys")
+            sentences(console, told.masks())
     return 0 if told.requirement_met or plan.privacy is None else _REQUEST
 
 

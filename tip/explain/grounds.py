@@ -36,7 +36,8 @@ def premises(guarantee: Guarantee, audience: Audience, tongue: Tongue) -> tuple[
     assumed = (a for a in guarantee.assumptions if a.name != UNENFORCED)
     if audience != "participant":
         return tuple(_assumed(a, audience, tongue) for a in assumed)
-    return tuple(_sentence(premise(a, audience, tongue)) for a in assumed if a.name not in _CAVEATS)
+    sentences = (_sentence(premise(a, audience, tongue)) for a in assumed if a.name not in _CAVEATS)
+    return tuple(dict.fromkeys(sentences))  # one sentence may word several assumptions
 
 
 def listed(head: str, sentences: tuple[str, ...], item: str) -> tuple[str, ...]:

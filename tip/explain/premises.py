@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from tip.explain.ciphers import CIPHERS
 from tip.explain.wording import Wording, reword
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ def premise(assumption: Assumption, audience: Audience, tongue: Tongue) -> str:
 
 
 PREMISES: Final[Mapping[str, tuple[Wording, ...]]] = {
+    **CIPHERS,
     "ideal-sum": (
         Wording(
             _ANY,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from tip.errors import ConfigurationError
 from tip.plan.kinds import shown
+from tip.plan.masking import masks_of
 from tip.plan.refusals import choices, exact, planned_cohort, refusal, requirements, said
 from tip.plan.soundness import RULES, SIZE_RULES
 
@@ -47,6 +48,7 @@ def check_sizes(plan: Plan, enrolled: int, dimension: int) -> None:
             raise ConfigurationError(f"the number of {name} is a whole number >= 1, not {number!r}")
     _check_cohort(plan, enrolled)
     _check_minimum(plan, planned_cohort(plan, enrolled), f"(of {enrolled:,} enrolled)")
+    masks_of(plan, enrolled)
     for key, requirement in requirements(plan):
         for rule in SIZE_RULES:
             rule(plan, key, requirement, enrolled)
@@ -153,6 +155,18 @@ def _check_cohort(plan: Plan, enrolled: int) -> None:
         raise refusal(plan, "cohort.size", f"{said(size)} is above the {enrolled:,} enrolled agents", instead=instead)
 
 
+def _masked_cohort(plan: Plan) -> None:
+    """Masks are planned for a number of invited agents, of whom at most so many are corrupt (law 4)."""
+    if plan.protocol.kind == "masking" and plan.cohort.sampling == "poisson":
+        raise refusal(
+            plan,
+            "cohort.sampling",
+            '= "poisson" does not go with protocol.kind = "masking"',
+            why="Degree and threshold are planned for a number of invited agents, and a Poisson cohort may have any",
+            instead='Use sampling = "fixed" with a size, or "all".',
+        )
+
+
 def _rule(plan: Plan) -> None:
     rule, protocol = plan.robustness.rule, plan.protocol.kind
     if rule == "sum":
@@ -196,5 +210,6 @@ def _baseline(plan: Plan) -> None:
 
 
 _RULES: Final[tuple[Callable[[Plan], None], ...]] = (
-    _format, _exists_today, _data, _metric, _local_work, _sampling, _fixed_minimum, _rule, _adversary, _baseline,
+    _format, _exists_today, _data, _metric, _local_work, _sampling, _fixed_minimum, _masked_cohort,
+    _rule, _adversary, _baseline,
 )  # fmt: skip

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from tip.data import answers
 from tip.errors import ConfigurationError
 from tip.explain import in_words as sentences
+from tip.explain.masks import masks_in_words
 from tip.explain.sights import sight
 from tip.flow.derivation import Derivation
 from tip.plan.either import AnyPlan
@@ -69,7 +70,13 @@ class Explained:
             "required": len(self.settled.stated),
             "guarantees": [g.to_json() for g in self.guarantees],
             "sees": {s.party: s.what for s in self.sees},
+            "masks": asdict(self.settled.masks.told) if self.settled.masks else None,
         }
+
+    def masks(self, audience: Audience = "engineer", language: Language = "en") -> tuple[str, ...]:
+        """How masked rounds are set up and what that buys, in words; nothing under other protocols."""
+        found = self.settled.masks
+        return masks_in_words(found.told, audience, language) if found else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +162,8 @@ def in_words(
     `audience` is "participant" (hit rates as counts), "engineer" (epsilon, delta, tails) or "reviewer" (all of
     that and what it means exactly, and of a derivation each step of the proof); `language` is "en" or "fr". Each
     figure comes from the guarantee's own trade-off curve and is rounded so that the sentence stays true (law 22,
-    docs/explain.md). For a plan, what no guarantee covers comes last, and it raises what `guarantees` raises.
+    docs/explain.md). For a plan, what no guarantee covers comes last, then how masked rounds are set up, and it raises
+    what `guarantees` raises.
     """
     if isinstance(subject, Guarantee):
         return "\n".join(sentences(subject, audience, language))
@@ -167,11 +175,12 @@ def in_words(
             instead="hand over a plan, a guarantee, or what tip.derive gives",
         )
     if isinstance(subject, QuestionPlan):
-        told = explain_question(subject).stated
+        told, masks = explain_question(subject).stated, tuple[str, ...]()
     else:
-        settled = explain(subject).settled
-        told = settled.stated or settled.observers
+        explained = explain(subject)
+        told, masks = explained.settled.stated or explained.settled.observers, explained.masks(audience, language)
     *first, last = told
     words = [sentences(g, audience, language) for g in first]
     words.append(sentences(last, audience, language, protocol=subject.protocol.kind))
+    words += [masks] if masks else []
     return "\n\n".join("\n".join(part) for part in words)

@@ -27,8 +27,9 @@ from tip.mechanisms.base import PureMechanism
 from tip.plan.refusals import exact
 from tip.plan.sizing import Crowd
 from tip.privacy.coalitions import Coalition
-from tip.protocols import clear, ideal, local
+from tip.protocols import clear, ideal, local, masking
 from tip.protocols.declaring import Sums
+from tip.protocols.masking.flow import unmasked
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,12 +42,14 @@ if TYPE_CHECKING:
     from tip.plan.tables import Plan
     from tip.protocols.declaring import Emits
 
-_FLOWS: Final[Mapping[str, Emits]] = {"clear": clear.flow, "ideal": ideal.flow}
+_FLOWS: Final[Mapping[str, Emits]] = {"clear": clear.flow, "ideal": ideal.flow, "masking": masking.flow}
+_UNPLANNED: Final[Mapping[str, Emits]] = {"masking": unmasked}
 
 
-def flow_of(plan: Plan, sizes: Sizes, mechanism: DistributedGaussian | None) -> Flow:
+def flow_of(plan: Plan, sizes: Sizes, mechanism: DistributedGaussian | None, *, planned: bool = True) -> Flow:
     """The flow of a training plan with this noise (`tip.plan.guarantee.settle` finds it; None: without noise).
 
+    `planned`: against coalitions that the protocol's parameters allow for; else nothing that they hide counts.
     Without noise nothing bounds a vector but the ring: its squared norm is at most dimension x 2^(2 bits - 2).
     """
     if plan.protocol.kind not in _FLOWS:
@@ -61,7 +64,7 @@ def flow_of(plan: Plan, sizes: Sizes, mechanism: DistributedGaussian | None) -> 
     wanted = plan.privacy.all if plan.privacy is not None else ()
     sums = Sums(
         agents=crowd.enrolled,
-        least=crowd.minimum,
+        least=crowd.least,
         dimension=sizes.dimension,
         squared_bound=mechanism.squared_bound if mechanism is not None else sizes.dimension << (2 * bits - 2),
         share_variance=mechanism.share_variance if mechanism is not None else None,
@@ -72,7 +75,9 @@ def flow_of(plan: Plan, sizes: Sizes, mechanism: DistributedGaussian | None) -> 
         rate=exact(plan.cohort.rate) if plan.cohort.rate is not None else None,
     )
     required = tuple(Wanted(widened(plan, Coalition.parse(r.against)).text, r.epsilon, r.delta) for r in wanted)
-    return replace(_FLOWS[plan.protocol.kind](sums, requirements=required), name=plan.name)
+    kind = plan.protocol.kind
+    emits = _FLOWS[kind] if planned else _UNPLANNED.get(kind, _FLOWS[kind])
+    return replace(emits(sums, requirements=required), name=plan.name)
 
 
 def widened(plan: Plan, coalition: Coalition) -> Coalition:

@@ -8,10 +8,11 @@ enrolled agents and of the model's parameters, both public.
 0. *Derived, not asserted.* The protocol declares who sees what (`tip.plan.flow`), and the reasoner
    (`tip.flow.reasoning`) makes the guarantee of that, with its proof.
 1. *What the coordinator sees decides* (law 3). Under `clear` it sees each message, so against it
-   only the agent's own share counts; under `ideal` it sees sums, and the guarantee says that
-   nothing enforces it.
-2. *Shares are sized for h* = minimum - min(c, minimum - 1) agents (law 4), c = the most that may be in
-   the cohort of those who collude, or whom the plan expects to collude or lie: no draw is relied on.
+   only the agent's own share counts; under `masking` it sees sums, if ciphers hold that are named, and but
+   for a failure that is in delta; under `ideal` it sees sums, and the guarantee says that nothing enforces it.
+2. *Shares are sized for h* = least - min(c, least - 1) agents (law 4), c = the most that may be in the
+   cohort of those who collude, or whom the plan expects to collude or lie: no draw is relied on. `least` is
+   the minimum, less those that a malicious coordinator may leave out of a sum of masked vectors.
 3. *Every participation is charged* (law 5): rounds, or `max_participations` if that is less.
 """
 
@@ -19,7 +20,7 @@ from __future__ import annotations
 
 import math
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
@@ -28,6 +29,8 @@ from tip.errors import ConfigurationError
 from tip.flow.reasoning import derive
 from tip.mechanisms.distributed import DistributedGaussian
 from tip.plan.flow import flow_of
+from tip.plan.masking import Masks, masks_of
+from tip.plan.masking import premises as of_coordinator
 from tip.plan.sizing import PROTOCOLS, Crowd, Sizes, refuse_hopeless, uncounted, variance_for
 from tip.privacy.coalitions import Coalition, standard_observers
 from tip.privacy.guarantees import Assumption, Delta, Guarantee, Kind, Neighboring, Security, Status, Unit
@@ -37,9 +40,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tip.flow.derivation import Derivation
-    from tip.flow.model import Flow
     from tip.plan.tables import Plan, Requirement
 
+_CURVE_BITS: Final = 125  # of work to find a discrete logarithm on Curve25519, of order about 2^252, by collisions
 _WRAP: Final = 2.0**-40  # the most that an overflow of honest agents may be expected, over all rounds
 
 
@@ -48,8 +51,9 @@ class Settled:
     """What a plan comes to: grid and noise (None without a privacy requirement), and the guarantees.
 
     `required` holds one guarantee for each requirement of the plan, in its order; `observers` one
-    for each standard observer. `over_runs` is that of all runs of the plan's ledger (spending.py). `proof` is that of
-    the first required guarantee; None where nothing is derived.
+    for each standard observer. `over_runs` is that of all runs of the plan's ledger (spending.py). `masks`: the
+    parameters of the rounds, under `masking`. `proof` is that of the first required guarantee; None where nothing
+    is derived.
     """
 
     sizes: Sizes
@@ -60,6 +64,7 @@ class Settled:
     required: tuple[Guarantee, ...]
     observers: tuple[Guarantee, ...]
     over_runs: Guarantee | None = None
+    masks: Masks | None = None
     proof: Derivation | None = field(default=None, repr=False, compare=False)
 
     @property
@@ -92,19 +97,20 @@ def settle(plan: Plan, sizes: Sizes) -> Settled:
         return Settled(sizes, crowd.planned, rounds, None, None, (), observers)
     grid = _grid(plan, plan.privacy, sizes)
     variance = max(variance_for(plan, r, crowd, grid) for r in plan.privacy.all)
-    mechanism = DistributedGaussian(grid.squared_bound, variance, sizes.dimension, crowd.minimum)
+    mechanism = DistributedGaussian(grid.squared_bound, variance, sizes.dimension, crowd.least)
     for requirement in plan.privacy.all:
         refuse_hopeless(plan, requirement, crowd, grid)
     with _told_at(plan.place("protocol.modulus_bits")):
         grid.check(crowd.largest, mechanism.noise_variance(crowd.largest), rounds, most=_WRAP)
     charged = min(rounds, *(r.max_participations for r in plan.privacy.all))
-    told = _Told(plan, crowd, charged, flow_of(plan, sizes, mechanism))
+    told = _Told(plan, sizes, crowd, charged, mechanism)
     required, proofs = zip(*(told.proven(Coalition.parse(r.against), r.delta) for r in plan.privacy.all), strict=True)
     fraction = max(Coalition.parse(r.against).fraction for r in plan.privacy.all) or Fraction(
         str(plan.cohort.colluding)
     )
     observers = tuple(told.proven(c, plan.privacy.delta)[0] for c in standard_observers(fraction))
-    return Settled(sizes, crowd.planned, charged, grid, mechanism, required, observers, proof=proofs[0])
+    masks = masks_of(plan, sizes.enrolled)
+    return Settled(sizes, crowd.planned, charged, grid, mechanism, required, observers, masks=masks, proof=proofs[0])
 
 
 def _grid(plan: Plan, requirement: Requirement, sizes: Sizes) -> Grid:
@@ -127,9 +133,10 @@ class _Told:
     """What the guarantees of one plan have in common."""
 
     plan: Plan
+    sizes: Sizes
     crowd: Crowd
     charged: int
-    flow: Flow
+    mechanism: DistributedGaussian
 
     def proven(self, coalition: Coalition, delta: float) -> tuple[Guarantee, Derivation | None]:
         """The guarantee against one coalition with its proof, or "not proven" with the missing rule."""
@@ -142,16 +149,24 @@ class _Told:
 
     def derivation(self, coalition: Coalition, delta: float) -> Derivation:
         """The guarantee against one coalition, from the plan's information flow, with its proof."""
-        silent = uncounted(self.plan, coalition, self.crowd)
-        return derive(
-            self.flow,
+        silent, masks = uncounted(self.plan, coalition, self.crowd), masks_of(self.plan, self.sizes.enrolled)
+        planned = (
+            masks is None or not coalition.includes_coordinator or masks.hold_against(coalition, self.sizes.enrolled)
+        )
+        found = derive(
+            flow_of(self.plan, self.sizes, self.mechanism, planned=planned),
             coalition,
             delta=delta,
             silent=silent,
-            assumptions=_assumptions(self.plan, coalition, silent, self.crowd),
+            failure=self.crowd.failure if coalition.includes_coordinator and planned else 0.0,
+            assumptions=_assumptions(self.plan, coalition, silent, self.crowd, planned=planned),
             status=Status.SIMULATED if self.plan.simulation else None,
             scope=_scope(self.plan, self.charged),
         )
+        bits = found.guarantee.security_bits
+        if masks is None or bits is None or not (planned and coalition.includes_coordinator):
+            return found
+        return replace(found, guarantee=replace(found.guarantee, security_bits=min(bits, _CURVE_BITS)))
 
 
 def _scope(plan: Plan, charged: int) -> str:
@@ -182,9 +197,12 @@ def _unprotected(plan: Plan, coalition: Coalition) -> Guarantee:
     )
 
 
-def _assumptions(plan: Plan, coalition: Coalition, silent: int, crowd: Crowd) -> tuple[Assumption, ...]:
+def _assumptions(
+    plan: Plan, coalition: Coalition, silent: int, crowd: Crowd, *, planned: bool
+) -> tuple[Assumption, ...]:
     """Named and worded; what nothing enforces comes first."""
-    said = list(PROTOCOLS[plan.protocol.kind].assumptions) if coalition.includes_coordinator else []
+    said = [*of_coordinator(plan), *PROTOCOLS[plan.protocol.kind].assumptions] if coalition.includes_coordinator else []
+    said = said if planned else []
     if plan.simulation:
         said.append(
             Assumption(
@@ -231,5 +249,5 @@ def derivation(plan: Plan, settled: Settled, coalition: Coalition, delta: float)
             instead='state [privacy], and a coalition of "coordinator", "world" and a share of the agents',
         )
     crowd = Crowd.of(plan, settled.sizes.enrolled)
-    flow = flow_of(plan, settled.sizes, settled.mechanism)
-    return _Told(plan, crowd, settled.charged_rounds, flow).derivation(coalition, delta)
+    told = _Told(plan, settled.sizes, crowd, settled.charged_rounds, settled.mechanism)
+    return told.derivation(coalition, delta)

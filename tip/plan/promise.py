@@ -61,9 +61,9 @@ class Protocol:
     TABLE: ClassVar[str] = "protocol"
     kind: str = field(
         metadata=key(
-            Choice(("clear", "ideal"), ("local", "masking", "gopa", "prio")),
-            "how agents' vectors become their sum",
-            example='"ideal"',
+            Choice(("clear", "ideal", "masking"), ("local", "gopa", "prio")),
+            "how agents' vectors become their sum: in the open, by a trusted adder, or under masks that cancel",
+            example='"masking"',
             privacy=True,
         )
     )

@@ -12,17 +12,19 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
 from tip.errors import ConfigurationError
+from tip.flow.promises import left_of
 from tip.mechanisms.distributed import honest_shares
+from tip.plan.masking import masks_of
 from tip.plan.refusals import exact
 from tip.privacy.calibration import share_variance_for
 from tip.privacy.coalitions import Coalition
-from tip.protocols import clear, ideal
+from tip.protocols import clear, ideal, masking
 
 if TYPE_CHECKING:
     from tip.aggregation import Grid
     from tip.plan.tables import Plan, Requirement
 
-PROTOCOLS: Final = {"clear": clear.PROTOCOL, "ideal": ideal.PROTOCOL}
+PROTOCOLS: Final = {"clear": clear.PROTOCOL, "ideal": ideal.PROTOCOL, "masking": masking.PROTOCOL}
 _MOST: Final = 1 << 40  # agents, beyond which no number is suggested
 _TIGHTEST: Final = 1e-6  # epsilon from which on one is looked for
 _LOOSEST: Final = 1e6  # epsilon, beyond which none is suggested: it would protect nobody
@@ -38,29 +40,49 @@ class Sizes:
 
 @dataclass(frozen=True, slots=True)
 class Crowd:
-    """Who is counted on in a round: enrolled, planned cohort, largest cohort, least number of answers."""
+    """Who is counted on in a round: enrolled, planned cohort, largest cohort, least number of answers.
+
+    `left_out`: answers that a malicious coordinator may leave out of the sum; `failure`: the probability, over all
+    rounds, that it may do more (both under masks).
+    """
 
     enrolled: int
     planned: int
     largest: int
     minimum: int
+    left_out: int = 0
+    failure: float = 0.0
 
     @classmethod
     def of(cls, plan: Plan, enrolled: int) -> Crowd:
         """The crowd of a plan; a Poisson cohort may, however unlikely, be everybody."""
+        minimum = plan.cohort.minimum
         match plan.cohort.sampling:
             case "fixed":
                 size = plan.cohort.size or 0
-                return cls(enrolled, size, size, plan.cohort.minimum)
+                found = cls(enrolled, size, size, minimum)
             case "poisson":
                 planned = max(1, round(Fraction(str(plan.cohort.rate)) * enrolled))
-                return cls(enrolled, planned, enrolled, plan.cohort.minimum)
+                found = cls(enrolled, planned, enrolled, minimum)
             case _:
-                return cls(enrolled, enrolled, enrolled, plan.cohort.minimum)
+                found = cls(enrolled, enrolled, enrolled, minimum)
+        masks = masks_of(plan, enrolled)
+        return found if masks is None else replace(found, left_out=masks.left_out, failure=masks.failure)
+
+    @property
+    def least(self) -> int:
+        """The fewest agents in a sum: those that the noise is sized for (law 4)."""
+        return self.minimum - self.left_out
 
     def scaled(self, factor: Fraction) -> Crowd:
         """The same shares of a population `factor` times as large."""
-        return Crowd(*(math.ceil(n * factor) for n in (self.enrolled, self.planned, self.largest, self.minimum)))
+        counts = (self.enrolled, self.planned, self.largest, self.minimum, self.left_out)
+        enrolled, planned, largest, minimum, left_out = (math.ceil(n * factor) for n in counts)
+        return Crowd(enrolled, planned, largest, minimum, left_out, self.failure)
+
+    def left_of(self, delta: float, coalition: Coalition) -> float:
+        """What the masks' failures leave of a delta against this coalition (law 7)."""
+        return left_of(delta, self.failure) if coalition.includes_coordinator else delta
 
 
 def sees_each_message(plan: Plan, coalition: Coalition) -> bool:
@@ -84,9 +106,9 @@ def variance_for(plan: Plan, requirement: Requirement, crowd: Crowd, grid: Grid)
     alone = sees_each_message(plan, coalition)
     return share_variance_for(
         epsilon=requirement.epsilon,
-        delta=requirement.delta,
+        delta=crowd.left_of(requirement.delta, coalition),
         squared_sensitivity=4 * grid.squared_bound,
-        shares=1 if alone else honest_shares(crowd.minimum, uncounted(plan, coalition, crowd)),
+        shares=1 if alone else honest_shares(crowd.least, uncounted(plan, coalition, crowd)),
         dimension=grid.dimension,
         rounds=min(plan.algorithm.rounds, requirement.max_participations),
     )

@@ -109,7 +109,7 @@ def _against(plan: Plan) -> None:
                 plan,
                 where,
                 f'{what} under protocol.kind = "clear": the coordinator sees each message',
-                instead='Use "ideal", or against = "world".',
+                instead='Use "masking", or against = "world".',
             )
         if "network" in coalition.parties:
             raise refusal(
@@ -126,6 +126,14 @@ def _against(plan: Plan) -> None:
                 f"{what} under cohort.sampling {said(plan.cohort.sampling)}",
                 why="Agents that collude after a random cohort is known could be all of it",
                 instead='Use sampling = "all", or leave "(adaptive)" out.',
+            )
+        if coalition.chosen is Chosen.ADAPTIVE and plan.protocol.kind == "masking":
+            raise refusal(
+                plan,
+                where,
+                f'{what} under protocol.kind = "masking"',
+                why="Agents that are corrupted after the graph of a round is drawn could be all that hold one's shares",
+                instead='Leave "(adaptive)" out.',
             )
         _check_colluding(plan, requirement, coalition)
 

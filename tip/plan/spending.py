@@ -23,8 +23,11 @@ import numpy as np
 from tip.data.settings import PARTITION, ROW
 from tip.errors import BudgetExhausted, ProtocolMisuse
 from tip.explain.words import rounded_up
+from tip.flow.promises import left_of
 from tip.ledger import Entry, Ledger, Owner, Spent
-from tip.privacy.guarantees import Assumption, Guarantee, Status, rank
+from tip.plan.masking import KIND, MOST_RUNS, reserved
+from tip.privacy.coalitions import Coalition
+from tip.privacy.guarantees import Assumption, Delta, Guarantee, Status, rank
 from tip.privacy.integer import epsilon_of_rho, rho_for
 
 if TYPE_CHECKING:
@@ -70,7 +73,7 @@ def with_ledger(
             spent = ledger.spent(identities(plan, population), apart_from=name)
     rounds = still_to_come(settled, population.agents, before)
     _refuse_overspending(plan, settled, spent, rounds)
-    return replace(settled, over_runs=over_runs(settled, spent, rounds))
+    return replace(settled, over_runs=over_runs(plan, settled, spent, rounds))
 
 
 def still_to_come(settled: Settled, agents: int, before: NDArray[np.int32] | None = None) -> NDArray[np.int64]:
@@ -90,6 +93,7 @@ def owner(plan: Plan) -> Owner:
         "neighboring": first.neighboring,
         "against": first.against,
         "protocol": plan.protocol.kind,
+        **({"delta": first.delta} if _masked(plan) else {}),
     }
     return Owner(json.dumps(people, ensure_ascii=False), json.dumps(promise, ensure_ascii=False))
 
@@ -115,37 +119,56 @@ def entry(plan: Plan, settled: Settled, name: str) -> Entry:
 
 def limit(plan: Plan) -> Fraction:
     """The rho that `budget.epsilon` stands for at the first requirement's delta, rounded down."""
-    return rho_for(plan.budget.epsilon or 0.0 if plan.budget else 0.0, _first(plan).delta)
+    return rho_for(plan.budget.epsilon or 0.0 if plan.budget else 0.0, _delta(plan).conversion)
+
+
+def _masked(plan: Plan) -> bool:
+    """Whether the promise of a ledger rests on masks, which may fail."""
+    return plan.protocol.kind == KIND and Coalition.parse(_first(plan).against).includes_coordinator
+
+
+def _delta(plan: Plan) -> Delta:
+    """How the first requirement's delta is spent over all runs: masks of up to `MOST_RUNS` runs may fail (law 7)."""
+    whole = _first(plan).delta
+    kept = reserved(whole) if _masked(plan) else 0.0
+    return Delta(conversion=left_of(whole, kept), failures=kept)
 
 
 def _refuse_overspending(plan: Plan, settled: Settled, spent: Spent, participations: NDArray[np.int64]) -> None:
     """Raise `BudgetExhausted` unless every agent can take part so often beside what it has spent."""
+    if _masked(plan) and spent.runs >= MOST_RUNS:
+        raise BudgetExhausted(
+            f"{plan.place('budget.ledger')} budget.ledger holds {spent.runs} runs under masks, and delta holds the "
+            f"failures of at most {MOST_RUNS}. Nothing was computed. Possible: a new ledger for other people.".lstrip()
+        )
     after = spent.after(participations, _rho(settled) / settled.charged_rounds)
     if not len(participations) or after.of(after.most) <= limit(plan):
         return
-    delta, allowed = _first(plan).delta, plan.budget.epsilon if plan.budget else None
+    delta, allowed = _delta(plan).conversion, plan.budget.epsilon if plan.budget else None
+    whole = _first(plan).delta
     before, total = spent.of(after.most), after.of(after.most)
     left = _rounded_down(_epsilon_left(plan, before))
     runs = f"{spent.runs} earlier run{'' if spent.runs == 1 else 's'}"
     possible = f"privacy.epsilon = {left} for these {plan.algorithm.rounds:,} rounds, or " if left != "0" else ""
     raise BudgetExhausted(
         f"{plan.place('budget.epsilon')} budget.epsilon = {allowed:g} has no room for this run: in {runs} an agent "
-        f"has spent epsilon {rounded_up(epsilon_of_rho(before, delta))} (at delta {delta:g}), and with this run it "
+        f"has spent epsilon {rounded_up(epsilon_of_rho(before, delta))} (at delta {whole:g}), and with this run it "
         f"would be {rounded_up(epsilon_of_rho(total, delta))}. What remains is epsilon {left}. Nothing was computed. "
         f"Possible: {possible}budget.epsilon = {rounded_up(epsilon_of_rho(total, delta))}.".lstrip()
     )
 
 
-def over_runs(settled: Settled, spent: Spent, participations: NDArray[np.int64]) -> Guarantee:
+def over_runs(plan: Plan, settled: Settled, spent: Spent, participations: NDArray[np.int64]) -> Guarantee:
     """The guarantee of all runs together: the worst agent's earlier spend and this run's full charge."""
-    first = settled.required[0]
+    first, delta = settled.required[0], _delta(plan)
     after = spent.after(participations, _rho(settled) / settled.charged_rounds)
     total = after.of(after.most)
     earlier = Status.SIMULATED if spent.seeds else Status.IDEALIZED if spent.idealized else Status.PROVEN
     said = (*first.assumptions, _LEDGER)
     return replace(
         first,
-        epsilon=epsilon_of_rho(total, first.delta.conversion),
+        epsilon=epsilon_of_rho(total, delta.conversion),
+        delta=delta,
         rho=total,
         scope=_SCOPE,
         status=max(first.status, earlier, key=rank),

@@ -96,7 +96,7 @@ class Sums:
         """A message of ring elements."""
         return Message(name, by, parse(says), to, ring=self.modulus_bits)
 
-    def flow(
+    def flow(  # noqa: PLR0913 - a flow is made of these
         self,
         *,
         name: str,
@@ -105,8 +105,9 @@ class Sums:
         messages: tuple[Message, ...],
         table: Iterable[Sight],
         requirements: tuple[Requirement, ...],
+        masks: tuple[Noise, ...] = (),
     ) -> Flow:
-        """The flow of a protocol that sums: the messages are its own, all else is alike."""
+        """The flow of a protocol that sums: messages and masks are its own, all else is alike."""
         share = Noise("share", AGENT, Law.DISCRETE_GAUSSIAN, variance=self.share_variance, rounds=self.rounds)
         return Flow(
             name=name,
@@ -115,7 +116,7 @@ class Sums:
             parties=parties,
             cohorts=(Cohort(COHORT, AGENT, self.least, self.sampling, self.rate),),
             secrets=(self._update(),),
-            noises=() if self.share_variance is None else (share,),
+            noises=(*(() if self.share_variance is None else (share,)), *masks),
             messages=messages,
             facts=facts(table),
             requirements=requirements,

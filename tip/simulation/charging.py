@@ -109,7 +109,7 @@ class Book:
         if self._ledger is None:
             return federation
         rounds = still_to_come(federation.settled, federation.train.agents, self._line.before)
-        total = over_runs(federation.settled, self._account.others(), rounds)
+        total = over_runs(federation.plan, federation.settled, self._account.others(), rounds)
         return replace(federation, settled=replace(federation.settled, over_runs=total))
 
     def __enter__(self) -> Self:

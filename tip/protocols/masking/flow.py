@@ -8,14 +8,12 @@ different rounds, whose cohorts may differ by one agent. `flow` says the same as
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from tip.flow.expressions import parse
-from tip.flow.model import EVERYBODY, Law, Message, Noise
+from tip.flow.model import EVERYBODY, Law, Noise
 from tip.privacy.guarantees import Assumption
 from tip.protocols.core import CoordinatorSees, Descriptor, Sight
-from tip.protocols.declaring import AGENT, RELEASED, receivers
+from tip.protocols.declaring import AGENT, COHORT, RELEASED, receivers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,6 +22,7 @@ if TYPE_CHECKING:
     from tip.protocols.declaring import Sums
 
 MASK: Final = "mask"
+BODY: Final = "MaskedInput.body"
 
 ASSUMPTIONS: Final = (
     Assumption(
@@ -147,7 +146,7 @@ _TO_COORDINATOR: Final[Mapping[str, Mapping[str, str]]] = {
 }
 
 _SIGNED: Final = "a signature: a function of the message that it stands under"
-_BODY: Final = Sight(
+_MASKED: Final = Sight(
     "coordinator",
     "MaskedInput",
     "body",
@@ -177,7 +176,7 @@ _NETWORK: Final = tuple(
     for message in (*_TO_AGENTS, *_TO_COORDINATOR)
 )
 
-FLOW: Final = (*_rows(AGENT, _TO_AGENTS), *_rows("coordinator", _TO_COORDINATOR), _BODY, *_NETWORK)
+FLOW: Final = (*_rows(AGENT, _TO_AGENTS), *_rows("coordinator", _TO_COORDINATOR), _MASKED, *_NETWORK)
 
 
 def flow(sums: Sums, *, requirements: tuple[Requirement, ...] = ()) -> Flow:
@@ -186,15 +185,29 @@ def flow(sums: Sums, *, requirements: tuple[Requirement, ...] = ()) -> Flow:
     `mask` is the total of an agent's masks in a round: uniform in the ring to whoever is not told the secrets behind
     them, and taken off nowhere but in the sum (docs/flow-masking.md).
     """
-    body = sums.message("MaskedInput.body", AGENT, f"{sums.vector} + {MASK}", receivers(FLOW, "MaskedInput.body"))
-    released = Message(RELEASED, "coordinator", parse(sums.total), (EVERYBODY,), ring=sums.modulus_bits)
-    made = sums.flow(
+    mask = Noise(MASK, AGENT, Law.UNIFORM, rounds=sums.rounds)
+    return _flow(sums, (f"{sums.vector} + {MASK}", sums.total), requirements, masks=(mask,))
+
+
+def unmasked(sums: Sums, *, requirements: tuple[Requirement, ...] = ()) -> Flow:
+    """The same if masks hid nothing: what is sure against agents that the parameters were not planned for."""
+    return _flow(sums, (sums.vector, f"sum({BODY}, {COHORT})"), requirements)
+
+
+def _flow(
+    sums: Sums, says: tuple[str, str], requirements: tuple[Requirement, ...], *, masks: tuple[Noise, ...] = ()
+) -> Flow:
+    """A flow in which an agent's vector and the released sum say this."""
+    body, total = says
+    return sums.flow(
         name=PROTOCOL.name,
         about="Agents' vectors under masks that cancel in the sum of one set a round, which is released.",
         parties=("coordinator",),
-        messages=(),
+        messages=(
+            sums.message(BODY, AGENT, body, receivers(FLOW, BODY)),
+            sums.message(RELEASED, "coordinator", total, (EVERYBODY,)),
+        ),
         table=FLOW,
         requirements=requirements,
+        masks=masks,
     )
-    masks = Noise(MASK, AGENT, Law.UNIFORM, rounds=sums.rounds)
-    return replace(made, noises=(*made.noises, masks), messages=(body, released))
