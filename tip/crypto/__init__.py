@@ -5,7 +5,7 @@ from __future__ import annotations
 from tip.crypto.commitments import commit, opens
 from tip.crypto.keys import Identity, KeyPair, agree, edge_pairs, edge_secret, public_of, publics, seal, unseal, verify
 from tip.crypto.stream import Keystream
-from tip.crypto.transcript import derive, digest
+from tip.crypto.transcript import derive, digest, digests
 
 __all__ = [
     "Identity",
@@ -15,6 +15,7 @@ __all__ = [
     "commit",
     "derive",
     "digest",
+    "digests",
     "edge_pairs",
     "edge_secret",
     "opens",

@@ -11,7 +11,7 @@ the size with it (place 2 of 3 and place 1 of 2 have the same path).
 
 from __future__ import annotations
 
-import hashlib
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from tip.errors import MalformedMessage
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 
 def _node(left: bytes, right: bytes) -> bytes:
-    return hashlib.sha256(b"\x01" + left + right).digest()
+    return sha256(b"\x01" + left + right).digest()
 
 
 def _leaf(item: bytes) -> bytes:
-    return hashlib.sha256(b"\x00" + item).digest()
+    return sha256(b"\x00" + item).digest()
 
 
 class Tree:
@@ -34,17 +34,18 @@ class Tree:
     __slots__ = ("_levels",)
 
     def __init__(self, items: Sequence[bytes]) -> None:
-        level = [_leaf(item) for item in items]
+        level = [sha256(b"\x00" + item).digest() for item in items]
         self._levels = [level]
         while len(level) > 1:
-            joined = [_node(level[i], level[i + 1]) for i in range(0, len(level) - 1, 2)]
+            pairs = zip(level[::2], level[1::2], strict=False)  # an odd last one has no partner
+            joined = [sha256(b"\x01" + left + right).digest() for left, right in pairs]
             level = joined + level[len(joined) * 2 :]
             self._levels.append(level)
 
     @property
     def root(self) -> bytes:
         """The hash of the whole list."""
-        return self._levels[-1][0] if self._levels[0] else hashlib.sha256(b"").digest()
+        return self._levels[-1][0] if self._levels[0] else sha256(b"").digest()
 
     def path(self, place: int) -> tuple[bytes, ...]:
         """The hashes beside the way from an item to the root, from below; `IndexError` for no such item."""

@@ -35,8 +35,8 @@ from tip.protocols.masking.messages import (
 )
 from tip.protocols.masking.parameters import Coordinator
 from tip.protocols.masking.peers import require_distinct, require_signed
-from tip.protocols.masking.sealing import Dealer, Piece, Shares, edges_of
-from tip.protocols.masking.secrets import commitment, seed_hash
+from tip.protocols.masking.sealing import Dealer, Piece, all_opened, edges_of
+from tip.protocols.masking.secrets import commitment, seed_hashes
 from tip.protocols.masking.signing import announced, configuration, content, genuine, opening, rostered, survivors_root
 from tip.protocols.masking.stages import (
     Advertised,
@@ -148,27 +148,38 @@ def peers(own: Own, stage: Keyed, message: Peers) -> Reply:
 
 def delivery(own: Own, stage: Dealt, message: Delivery) -> Reply:
     """Open what was dealt, ask about what does not open, and make the vector."""
-    edges, known = stage.edges, set(stage.edges)
+    known = set(stage.edges)
     if not set(message.dealers) <= set(message.peers) <= known:
         return _declined("delivered what no neighbor dealt")
     if sum(holder in message.peers for holder in stage.rostered.holders) < own.parameters.threshold:
         return Reply(Declined("too few of this agent's holders are left"))
-    shares: dict[AgentId, Shares] = {}
-    doubted: dict[AgentId, int] = {}
-    for place, peer in enumerate(message.peers):
-        if message.seeds[place * HASH : (place + 1) * HASH] != seed_hash(edges[peer].seed):
-            doubted[peer] = MASK
-    for place, peer in enumerate(message.dealers):
-        try:
-            piece = Piece.at(message, place)
-            shares[peer] = piece.opened(edges[peer].channel, stage.rostered.context, peer, own.me)
-        except MalformedMessage:
-            doubted[peer] = CHANNEL
-    view = View(content(message), message, shares, doubted)
-    queries = tuple(Query(message.round, own.me, peer) for peer in doubted)
+    view = _looked_at(stage, message)
+    queries = tuple(Query(message.round, own.me, peer) for peer in view.doubted)
     announcement, terms = stage.rostered.announcement, own.terms
     work = Prepare(message.round, announcement.model, terms.dimension, terms.modulus_bits)
     return Reply(Preparing(stage, view), queries, (work,))
+
+
+def _looked_at(stage: Dealt, message: Delivery) -> View:
+    """What a delivery holds for this agent: fast if all of it is in order, else piece by piece."""
+    edges, context = stage.edges, stage.rostered.context
+    expected = seed_hashes(edges[peer].seed for peer in message.peers)
+    channels = {dealer: edges[dealer].channel for dealer in message.dealers}
+    shares = all_opened(channels, message, context)
+    if shares is not None and b"".join(expected) == message.seeds:
+        return View(content(message), message, shares, {})
+    doubted = {
+        peer: MASK
+        for place, peer in enumerate(message.peers)
+        if message.seeds[place * HASH : (place + 1) * HASH] != expected[place]
+    }
+    shares = {}
+    for place, peer in enumerate(message.dealers):
+        try:
+            shares[peer] = Piece.at(message, place).opened(channels[peer], context, peer, message.to)
+        except MalformedMessage:
+            doubted[peer] = CHANNEL
+    return View(content(message), message, shares, doubted)
 
 
 def masks(own: Own, stage: Preparing | Covering) -> tuple[Seeds, Seeds]:

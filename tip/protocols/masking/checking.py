@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from tip.crypto import KeyPair
 from tip.protocols.core import Fault
-from tip.protocols.masking import questions
 from tip.protocols.masking.course import (
     Consenting,
     Fixed,
@@ -24,7 +23,7 @@ from tip.protocols.masking.course import (
     Unmasking,
 )
 from tip.protocols.masking.evidence import Claim, exhibit
-from tip.protocols.masking.findings import decide, edge_key, keys_are_usable, place, seeds_fit, shares_fit
+from tip.protocols.masking.findings import decide, edge_key, keys_are_usable, pieces, seeds_fit, shares_fit
 from tip.protocols.masking.messages import (
     HASH,
     MASK,
@@ -32,6 +31,7 @@ from tip.protocols.masking.messages import (
     Complaint,
     Consent,
     Dealing,
+    Delivery,
     Keys,
     MaskedInput,
     Message,
@@ -39,6 +39,7 @@ from tip.protocols.masking.messages import (
     Unmask,
 )
 from tip.protocols.masking.secrets import commitment, pairwise_seed
+from tip.protocols.masking.signing import content
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -141,42 +142,32 @@ def _unmask(message: Unmask, state: Coordinator) -> Fault | None:
     if not isinstance(stage, Unmasking):
         return None
     sender, case, masking = message.sender, state.case, stage.masking
-    if not _of_view(message, stage) or message.delivery != masking.deliveries[sender]:
+    delivery = masking.deliveries[sender]
+    if not _of_view(message, delivery, stage) or message.delivery != content(delivery):
         return _unfit(message, "opened other shares than it was dealt")
     mine = state.of(Dealing)[sender]
     if not seeds_fit(message, mine):
         reason = "gave another pairwise seed than it signed"
         return case.fault(sender, Claim.BAD_SEED, reason, exhibit(message), exhibit(mine))
-    if not shares_fit(message, dealt_to(state, sender)):
-        delivery = questions.delivery(state, masking.drawn, sender)
+    if not shares_fit(message, dealt_in(delivery)):
         reason = "gave another share than it accepted"
         return case.fault(sender, Claim.BAD_SHARE, reason, exhibit(message), exhibit(delivery))
     return None
 
 
-def _of_view(message: Unmask, stage: Unmasking) -> bool:
-    """Whether all that is opened is what the sender may hold, of the kind that the survivors say."""
-    drawn, survived = stage.masking.drawn, set(stage.survivors)
-    dealers, around = set(drawn.chosen.get(message.sender, ())), set(drawn.around(message.sender))
-    gone = stage.masking.asked - survived
+def _of_view(message: Unmask, delivery: Delivery, stage: Unmasking) -> bool:
+    """Whether all that is opened was delivered to the sender, and is of the kind that the survivors say."""
+    survived, dealers, around = set(stage.survivors), set(delivery.dealers), set(delivery.peers)
     return (
         set(message.alive) <= dealers & survived
-        and set(message.gone) <= dealers & gone
-        and set(message.edges) <= around & gone
+        and set(message.gone) <= dealers - survived
+        and set(message.edges) <= around - survived
     )
 
 
-def dealt_to(state: Coordinator, holder: AgentId) -> dict[AgentId, bytes]:
-    """For each dealer of this holder, the signed hashes of both shares."""
-    drawn = drawn_of(state.stage)
-    dealings = state.of(Dealing)
-    dealers = drawn.chosen.get(holder, ()) if drawn is not None else ()
-    dealt = {}
-    for dealer in dealers:
-        if dealer in dealings:
-            at = place(dealings[dealer].holders, holder) * 2 * HASH
-            dealt[dealer] = dealings[dealer].shares[at : at + 2 * HASH]
-    return dealt
+def dealt_in(delivery: Delivery) -> dict[AgentId, bytes]:
+    """For each dealer of a delivery, the signed hashes of both shares."""
+    return dict(zip(delivery.dealers, pieces(delivery.shares, 2 * HASH), strict=True))
 
 
 def lonely(state: Coordinator, stage: Masking) -> AgentId | None:

@@ -13,7 +13,17 @@ from typing import TYPE_CHECKING, ClassVar
 
 from tip.protocols.core import AgentId
 from tip.protocols.masking.graph import neighbors
-from tip.protocols.masking.messages import Advertise, Answer, Consent, Dealing, Keys, MaskedInput, Reveal, Unmask
+from tip.protocols.masking.messages import (
+    Advertise,
+    Answer,
+    Consent,
+    Dealing,
+    Delivery,
+    Keys,
+    MaskedInput,
+    Reveal,
+    Unmask,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -101,13 +111,13 @@ class Gathering:
 
 @dataclass(frozen=True, slots=True)
 class Masking:
-    """What was dealt is delivered; `deliveries` are the hashes of the Deliveries."""
+    """What was dealt is delivered."""
 
     number: ClassVar[int] = 4
     answer: ClassVar[type[Answer]] = MaskedInput
     asked: Agents
     drawn: Drawn
-    deliveries: Mapping[AgentId, bytes]
+    deliveries: Mapping[AgentId, Delivery] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

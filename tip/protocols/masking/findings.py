@@ -6,7 +6,6 @@ comes, the judge when it is shown evidence: so both decide alike.
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,7 +20,8 @@ from tip.protocols.masking.secrets import (
     pairwise_seed,
     rebuilt,
     seed_hash,
-    share_hash,
+    seed_hashes,
+    share_hashes,
     shared_channel,
     usable,
 )
@@ -33,16 +33,10 @@ if TYPE_CHECKING:
     from tip.protocols.masking.messages import Complaint, Dealing, Delivery, Keys, Unmask
 
 
-def place(agents: tuple[AgentId, ...], agent: AgentId) -> int:
-    """Where an agent stands in a sorted list that holds it."""
-    return bisect_left(agents, agent)
-
-
 def keys_are_usable(message: Keys) -> bool:
     """Whether all keys are such as an honest agent has, each once."""
-    both = message.channel + message.mask
-    pieces = [both[at : at + HASH] for at in range(0, len(both), HASH)]
-    return len(set(pieces)) == len(pieces) and all(map(usable, pieces))
+    keys = pieces(message.channel + message.mask, HASH)
+    return len(set(keys)) == len(keys) and all(map(usable, keys))
 
 
 def decide(complaint: Complaint, keys: Keys, dealing: Dealing, own: Keys, context: bytes) -> AgentId:
@@ -86,10 +80,15 @@ def seed_of(dealing: Dealing, peer: AgentId) -> bytes | None:
 def shares_fit(unmask: Unmask, dealt: Mapping[AgentId, bytes]) -> bool:
     """Whether every share is the one whose hash was dealt: the second hash is the own mask's, the first the other's."""
     return all(
-        dealer in dealt and share_hash(shares[at : at + SHARE]) == dealt[dealer][start : start + HASH]
+        set(dealers) <= dealt.keys()
+        and share_hashes(pieces(shares, SHARE)) == [dealt[dealer][start : start + HASH] for dealer in dealers]
         for dealers, shares, start in ((unmask.alive, unmask.own_shares, HASH), (unmask.gone, unmask.mask_shares, 0))
-        for dealer, at in zip(dealers, range(0, len(shares), SHARE), strict=True)
     )
+
+
+def pieces(data: bytes, size: int) -> list[bytes]:
+    """A field of pieces of one size, one by one."""
+    return [data[at : at + size] for at in range(0, len(data), size)]
 
 
 def dealt_hash(dealing: Dealing, place: int, *, own: bool) -> bytes:
@@ -118,11 +117,10 @@ def rebuilt_from(shares: Mapping[int, bytes], threshold: int) -> bytes | None:
 
 def seeds_fit(unmask: Unmask, dealing: Dealing) -> bool:
     """Whether every pairwise seed is the one whose hash its sender signed."""
-    known = {peer: dealing.seeds[i * HASH : (i + 1) * HASH] for i, peer in enumerate(dealing.peers)}
-    return all(
-        peer in known and seed_hash(unmask.seeds[i * HASH : (i + 1) * HASH]) == known[peer]
-        for i, peer in enumerate(unmask.edges)
-    )
+    known = dict(zip(dealing.peers, pieces(dealing.seeds, HASH), strict=True))
+    return set(unmask.edges) <= known.keys() and seed_hashes(pieces(unmask.seeds, HASH)) == [
+        known[peer] for peer in unmask.edges
+    ]
 
 
 def delivered_as_dealt(delivery: Delivery, dealing: Dealing) -> bool:

@@ -23,7 +23,7 @@ from tip.protocols.masking.evidence import Claim, exhibit
 from tip.protocols.masking.findings import edge_key, secret_fits
 from tip.protocols.masking.judging import share_list
 from tip.protocols.masking.messages import HASH, MASK, SHARE
-from tip.protocols.masking.secrets import mask_secret, own_hash, pairwise_seed, rebuilt, seed_hash
+from tip.protocols.masking.secrets import mask_secret, own_hash, pairwise_seed, rebuilt, seed_hashes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -128,15 +128,15 @@ class Books:
             for survivor, answer in self.answers.items()
             for other, at in zip(answer.edges, range(0, len(answer.seeds), HASH), strict=True)
         }
+        hashes = dict(zip(told, seed_hashes(told.values()), strict=True))
         seeds: dict[tuple[AgentId, AgentId], bytes] = {}
         missing: dict[AgentId, list[AgentId]] = {}
         for gone in self.dealings.keys() - survivors:
             signed = dict(_pieces(self.dealings[gone]))
             for survivor in survivors.intersection(around[gone]):
                 edge = (survivor, gone)
-                seed = told.get(edge)
-                if seed is not None and seed_hash(seed) == signed[survivor]:
-                    seeds[edge] = seed
+                if hashes.get(edge) == signed[survivor]:
+                    seeds[edge] = told[edge]
                 elif edge in self.disputed:
                     seeds[edge] = self.disputed[edge]
                 else:

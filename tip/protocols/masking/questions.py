@@ -19,7 +19,7 @@ from tip.protocols.masking.course import (
     Revealing,
     Unmasking,
 )
-from tip.protocols.masking.findings import place
+from tip.protocols.masking.exchange import Exchange
 from tip.protocols.masking.graph import chosen_by, holders_of
 from tip.protocols.masking.messages import (
     HASH,
@@ -43,7 +43,7 @@ from tip.protocols.masking.messages import (
 )
 from tip.protocols.masking.parameters import Coordinator as Kind
 from tip.protocols.masking.peers import Prover
-from tip.protocols.masking.signing import content, rostered, signed, survivors_root
+from tip.protocols.masking.signing import rostered, signed, survivors_root
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -87,21 +87,23 @@ def graph(state: Coordinator, stage: Revealing) -> Asked:
 
 def peers(state: Coordinator, stage: Keying) -> Asked:
     """Each agent's neighbors' keys; with a malicious coordinator to be held out, the proofs of its holders too."""
-    keys = state.of(Keys)
-    drawn, proving = stage.drawn, state.desk.parameters.coordinator is Kind.MALICIOUS
+    keys, drawn = state.of(Keys), stage.drawn
+    proving = state.desk.parameters.coordinator is Kind.MALICIOUS
     provers = {agent: Prover(message) for agent, message in keys.items()} if proving else {}
+    written = Exchange.of({agent: message.peers for agent, message in keys.items()})
+    channel = written.sorted((message.channel for message in keys.values()), HASH)
+    mask = written.sorted((message.mask for message in keys.values()), HASH)
     told = {}
     for agent in sorted(keys):
-        here = tuple(peer for peer in drawn.around(agent) if peer in keys)
-        places = [(keys[peer], place(keys[peer].peers, agent) * HASH) for peer in here]
+        proofs = b"".join([provers[holder].proof(agent) for holder in drawn.holders[agent] if holder in provers])
         message = Peers(
             state.desk.terms.round,
             COORDINATOR,
             agent,
-            here,
-            b"".join([theirs.channel[at : at + HASH] for theirs, at in places]),
-            b"".join([theirs.mask[at : at + HASH] for theirs, at in places]),
-            b"".join([provers[holder].proof(agent) for holder in drawn.holders[agent] if holder in provers]),
+            written.to(agent),
+            channel.to(agent),
+            mask.to(agent),
+            proofs,
         )
         told[agent] = _signed(state, drawn.fixed.context, message)
     return Gathering(frozenset(keys), drawn), told
@@ -109,30 +111,28 @@ def peers(state: Coordinator, stage: Keying) -> Asked:
 
 def deliveries(state: Coordinator, stage: Gathering) -> Asked:
     """What each agent's neighbors dealt."""
-    told = {agent: delivery(state, stage.drawn, agent) for agent in sorted(state.of(Dealing))}
-    digests = {agent: content(message) for agent, message in told.items()}
-    return Masking(frozenset(told), stage.drawn, digests), told
-
-
-def delivery(state: Coordinator, drawn: Drawn, agent: AgentId) -> Delivery:
-    """What one agent's neighbors dealt: the same at every call."""
     dealt = state.of(Dealing)
-    around = tuple(peer for peer in drawn.around(agent) if peer in dealt)
-    dealers = tuple(dealer for dealer in drawn.chosen.get(agent, ()) if dealer in dealt)
-    seeds = [(dealt[peer].seeds, place(dealt[peer].peers, agent) * HASH) for peer in around]
-    pieces = [(dealt[dealer], place(dealt[dealer].holders, agent)) for dealer in dealers]
-    message = Delivery(
-        state.desk.terms.round,
-        COORDINATOR,
-        agent,
-        around,
-        b"".join([data[at : at + HASH] for data, at in seeds]),
-        dealers,
-        b"".join([dealing.sealed[i * SEALED : (i + 1) * SEALED] for dealing, i in pieces]),
-        b"".join([dealing.shares[i * 2 * HASH : (i + 1) * 2 * HASH] for dealing, i in pieces]),
-        b"".join([dealing.keys[i * HASH : (i + 1) * HASH] for dealing, i in pieces]),
-    )
-    return _signed(state, drawn.fixed.context, message)
+    masks = Exchange.of({agent: message.peers for agent, message in dealt.items()})
+    seeds = masks.sorted((message.seeds for message in dealt.values()), HASH)
+    held = Exchange.of({agent: message.holders for agent, message in dealt.items()})
+    sealed = held.sorted((message.sealed for message in dealt.values()), SEALED)
+    shares = held.sorted((message.shares for message in dealt.values()), 2 * HASH)
+    keys = held.sorted((message.keys for message in dealt.values()), HASH)
+    told = {}
+    for agent in sorted(dealt):
+        message = Delivery(
+            state.desk.terms.round,
+            COORDINATOR,
+            agent,
+            masks.to(agent),
+            seeds.to(agent),
+            held.to(agent),
+            sealed.to(agent),
+            shares.to(agent),
+            keys.to(agent),
+        )
+        told[agent] = _signed(state, stage.drawn.fixed.context, message)
+    return Masking(frozenset(told), stage.drawn, told), told
 
 
 def survivors(state: Coordinator, stage: Masking) -> Asked:

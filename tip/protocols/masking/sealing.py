@@ -17,11 +17,13 @@ from tip.protocols.masking.messages import HASH, SEALED, SHARE, Dealing, Deliver
 from tip.protocols.masking.secrets import (
     LIMBS,
     key_hash,
+    key_hashes,
     own_hash,
     pairwise_seed,
     sealing_key,
-    seed_hash,
+    seed_hashes,
     share_hash,
+    share_hashes,
     shared_channel,
 )
 
@@ -88,7 +90,7 @@ class Dealer:
             round,
             self.me,
             peers=tuple(edges),
-            seeds=b"".join([seed_hash(edge.seed) for edge in edges.values()]),
+            seeds=b"".join(seed_hashes(edge.seed for edge in edges.values())),
             holders=here,
             sealed=b"".join(
                 [
@@ -96,8 +98,8 @@ class Dealer:
                     for key, two, holder in zip(keys, dealt, here, strict=True)
                 ]
             ),
-            shares=b"".join([share_hash(share) for two in dealt for share in two]),
-            keys=b"".join(map(key_hash, keys)),
+            shares=b"".join(share_hashes(share for two in dealt for share in two)),
+            keys=b"".join(key_hashes(keys)),
             own=own_hash(self.secrets.own),
         )
 
@@ -131,6 +133,29 @@ class Piece:
         if not (len(shares.own) == SHARE and canonical(shares.mask) and canonical(shares.own)):
             raise MalformedMessage("shares that are no elements of the field")
         return shares
+
+
+def all_opened(channels: Mapping[AgentId, bytes], message: Delivery, context: bytes) -> dict[AgentId, Shares] | None:
+    """All shares of a delivery, if there is nothing wrong with any of them; else None, and each is to be looked at.
+
+    `channels`: what is shared with each dealer. The same as `Piece.opened` one by one, in one comparison.
+    """
+    keys = [sealing_key(channels[dealer], dealer) for dealer in message.dealers]
+    if not compare_digest(b"".join(key_hashes(keys)), message.keys):
+        return None
+    try:
+        plain = [
+            unseal(key, message.sealed[at : at + SEALED], bound(context, dealer, message.to))
+            for key, dealer, at in zip(keys, message.dealers, range(0, len(message.sealed), SEALED), strict=True)
+        ]
+    except MalformedMessage:
+        return None
+    shares = [Shares(two[:SHARE], two[SHARE:]) for two in plain]
+    if not compare_digest(b"".join(share_hashes(one for two in shares for one in (two.mask, two.own))), message.shares):
+        return None
+    if not all(canonical(two.mask) and canonical(two.own) for two in shares):
+        return None
+    return dict(zip(message.dealers, shares, strict=True))
 
 
 def canonical(share: bytes) -> bool:

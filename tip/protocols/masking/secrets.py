@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from tip.crypto import KeyPair, derive, digest, edge_secret, shamir
+from tip.crypto import KeyPair, derive, digest, digests, edge_secret, shamir
 from tip.errors import MalformedMessage
 from tip.protocols.masking.messages import CHANNEL
 from tip.randomness import Stream
@@ -134,24 +134,39 @@ def sealing_key(channel: bytes, dealer: AgentId) -> bytes:
     return derive(channel, "masking sealing key", int(dealer).to_bytes(8, "big"))
 
 
-def seed_hash(seed: bytes) -> bytes:
-    """What both ends publish of their pairwise seed."""
-    return digest("masking pairwise hash", seed)
-
-
 def own_hash(seed: bytes) -> bytes:
     """What an agent publishes of the seed of its own mask."""
     return digest("masking own hash", seed)
 
 
+def seed_hashes(seeds: Iterable[bytes]) -> list[bytes]:
+    """What both ends publish of their pairwise seeds."""
+    return digests("masking pairwise hash", seeds)
+
+
+def share_hashes(shares: Iterable[bytes]) -> list[bytes]:
+    """What a dealer publishes of its shares: as hard to guess as the secret."""
+    return digests("masking share hash", shares)
+
+
+def key_hashes(keys: Iterable[bytes]) -> list[bytes]:
+    """What a dealer publishes of its sealing keys: one ciphertext could open under two."""
+    return digests("masking key hash", keys)
+
+
+def seed_hash(seed: bytes) -> bytes:
+    """What both ends publish of one pairwise seed."""
+    return seed_hashes((seed,))[0]
+
+
 def share_hash(share: bytes) -> bytes:
-    """What a dealer publishes of a share: as hard to guess as the secret."""
-    return digest("masking share hash", share)
+    """What a dealer publishes of one share."""
+    return share_hashes((share,))[0]
 
 
 def key_hash(key: bytes) -> bytes:
-    """What a dealer publishes of a sealing key: one ciphertext could open under two."""
-    return digest("masking key hash", key)
+    """What a dealer publishes of one sealing key."""
+    return key_hashes((key,))[0]
 
 
 def rebuilt(points: NDArray[np.int64], shares: NDArray[np.uint8]) -> list[bytes | None]:

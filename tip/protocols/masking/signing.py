@@ -23,7 +23,7 @@ from tip.crypto import Identity, digest, verify
 from tip.crypto.merkle import Tree
 from tip.errors import ConfigurationError
 from tip.protocols.core import COORDINATOR, AgentId
-from tip.protocols.masking.messages import HASH, TABLE, UNSIGNED, Announce, Keys, Message, Roster, Survivors
+from tip.protocols.masking.messages import HASH, SIGNATURE, TABLE, Announce, Keys, Message, Roster, Survivors
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -113,8 +113,8 @@ def genuine_keys(key: bytes, context: bytes, said: bytes, signature: bytes) -> b
 
 
 def masked_content(shown: bytes) -> bytes:
-    """The content of a masked input of which the vector's hash is shown: `Table.evidence` of it."""
-    return digest("masking content", shown[: -len(UNSIGNED)] + UNSIGNED)
+    """The content of a message as it is shown, `Table.evidence` of it: all but the signature, its last field."""
+    return digest("masking content", shown[:-SIGNATURE])
 
 
 def genuine_masked(key: bytes, context: bytes, said: bytes, signature: bytes) -> bool:
@@ -129,7 +129,7 @@ def _said(context: bytes, message: Message) -> bytes:
 @singledispatch
 def content(message: Message) -> bytes:
     """What the signature of a message covers beside the context: all of it but the signature."""
-    return digest("masking content", TABLE.evidence(replace(message, signature=UNSIGNED)))
+    return masked_content(TABLE.evidence(message))
 
 
 @content.register(Keys)
@@ -151,7 +151,7 @@ def key_tree(message: Keys) -> Tree:
     """The tree over an agent's edges and their two public keys."""
     return Tree(
         [
-            key_leaf(peer, message.channel[at : at + HASH], message.mask[at : at + HASH])
+            int(peer).to_bytes(8, "big") + message.channel[at : at + HASH] + message.mask[at : at + HASH]  # key_leaf
             for peer, at in zip(message.peers, range(0, len(message.channel), HASH), strict=True)
         ]
     )
