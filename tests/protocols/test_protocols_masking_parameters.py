@@ -235,6 +235,8 @@ def test_no_edges_no_bound() -> None:
     assert left_out(p) == (44, -math.inf)
     assert p.honest == 41  # more than half of the honest survivors
     assert small_part(p) == 0
+    small = Parameters.unchecked(**values(p, minimum=20, degree=30, threshold=28))
+    assert small.log2_failure == 0  # and no error: attacks may ask
     assert two_sets(Parameters.unchecked(**values(p, samples=0))) == 0
 
 

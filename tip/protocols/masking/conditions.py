@@ -69,7 +69,7 @@ def _holders_at_least(p: Shape, least: int) -> float:
     """log2 of honest agents x P[at least so many corrupt holders], in the smallest roster, where it is likeliest."""
     if least > min(p.corrupt, p.degree):
         return NEVER
-    if p.graph is Graph.COMPLETE or least <= 0:
+    if p.graph is Graph.COMPLETE or least <= 0 or p.degree >= p.minimum:
         return 0.0
     tail = log2_tails(p.minimum - 1, min(p.corrupt, p.minimum - 1), p.degree)[least]
     return min(0.0, math.log2(p.honest_invited) + float(tail))
@@ -91,6 +91,8 @@ def small_part(p: Shape) -> float:
     honest = p.honest_invited
     if p.graph is Graph.COMPLETE or honest < 2:
         return NEVER
+    if p.degree >= p.minimum:  # unchecked parameters: the smallest roster has too few holders for a draw
+        return 0.0
     sizes = np.arange(1, honest // 2 + 1)
     population = np.maximum(p.minimum, 2 * sizes + p.corrupt) - 1
     tails = log2_tail(population, np.minimum(sizes - 1 + p.corrupt, population), p.degree, p.threshold)
