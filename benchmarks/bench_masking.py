@@ -8,15 +8,20 @@ library and one `np.add` over the same blocks, on streams that are open already.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from functools import cache
 from time import process_time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from _convention import Case, quick, report
+from _masking_rounds import Played, Setting, measure
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from tip.aggregation import cover, expand_into, ring_type
 from tip.crypto import shamir
+from tip.protocols.masking import plan_masking
+from tip.protocols.masking.parameters import Coordinator, Graph
 from tip.randomness import Entropy
 
 if TYPE_CHECKING:
@@ -31,6 +36,9 @@ REPEATS = 1 if quick() else 9
 BLOCK = 1 << 18  # bytes; the floor's own best block
 SUM_GOAL = 5.0  # GB/s a core
 SPLIT_GOAL = 0.5  # ms
+AGENT_GOAL = 20.0  # ms, key generations apart
+COORDINATOR_GOAL = 3.0  # s
+ROUNDS = 1 if quick() else 3
 LONG, SHORT = (10**4, 10**3) if quick() else (10**6, 10**5)
 STREAM = Entropy.seeded(1).stream("bench")
 
@@ -134,20 +142,70 @@ def data_plane() -> Iterator[Case]:
     yield splitting(1000, 501)
 
 
+def settings() -> Iterator[Setting]:
+    """Whole rounds: Flower's size, the size that the floors were computed for, and malicious coordinators."""
+    many, few = (40, 20) if quick() else (1000, 100)
+    for dimension in (SHORT, LONG):
+        yield from (flowers(few, few * 3 // 10, dimension, percent) for percent in (0, 10, 30))
+    curious = plan_masking(many, 0.05, 0.3, coordinator="curious")
+    wide = curious if quick() else replace(curious, degree=100, threshold=35)
+    yield Setting(wide, many * 3 // 10, SHORT)
+    for share in (0.05,) if quick() else (0.05, 0.1):
+        yield Setting(plan_masking(many, share, share, coordinator="malicious"), int(share * many), SHORT)
+    tenth = plan_masking(few, 0.1, 0.1, coordinator="malicious")
+    complete = replace(tenth, graph=Graph.COMPLETE, degree=few - 1, threshold=(few - 1 + tenth.corrupt) // 2 + 1)
+    yield Setting(complete, tenth.dropouts, SHORT)
+
+
+def flowers(agents: int, neighbors: int, dimension: int, percent: int) -> Setting:
+    """The setting that Flower's SecAgg+ is measured in: a curious coordinator, so many neighbors on a ring."""
+    planned = plan_masking(agents, 0.05, 0.3, coordinator="curious")
+    wide = planned if quick() else replace(planned, degree=neighbors)
+    return Setting(wide, percent * agents // 100, dimension)
+
+
 def rounds() -> Iterator[Case]:
-    """Whole rounds of `tip.protocols.masking`: its agents' and its coordinator's CPU seconds."""
-    yield from ()
+    """Whole rounds of `tip.protocols.masking`: the mean agent and the coordinator, beside their masks alone."""
+    for setting in settings():
+        big = setting.parameters.agents >= 1000
+        played = measure(setting, 1 if big else ROUNDS)
+        aimed = big and setting.parameters.coordinator is Coordinator.CURIOUS
+        yield Case(
+            setting.name,
+            "agent",
+            played.agent * 1e3,
+            "ms",
+            (f"its {played.agent_seeds:.1f} masks alone (ms)", played.agent_masks * 1e3),
+            AGENT_GOAL if aimed else None,
+        )
+        yield Case(
+            setting.name,
+            "coordinator",
+            played.coordinator,
+            "s",
+            (f"its {played.coordinator_seeds} masks alone (s)", played.coordinator_masks),
+            COORDINATOR_GOAL if aimed else None,
+        )
 
 
-def beside_flower(case: str, metric: str) -> float | None:  # noqa: ARG001 - rounds have two metrics
+def beside_flower(case: str, metric: str) -> float | None:
     """Tip's CPU seconds in a case of `peers/flower_secagg.py`; None where tip has no such case."""
     numbers = [int(number) for number in re.findall(r"\d+", case.replace(",", ""))]
     if case.startswith("mask of"):
         total = np.zeros(numbers[0], dtype=np.uint32)
         return cpu_seconds(lambda: expand_into(total, [bytes(32)], []))
     if case.startswith("two"):
-        return cpu_seconds(lambda: split_two(seeds(2), numbers[1], numbers[2]), 50)
-    return None
+        return cpu_seconds(lambda: split_two(seeds(2), 100, 51), 50)
+    if metric not in ("agent", "coordinator"):
+        return None
+    agents, neighbors, dimension, percent = numbers
+    return float(getattr(played(agents, neighbors, dimension, percent), metric))
+
+
+@cache
+def played(agents: int, neighbors: int, dimension: int, percent: int) -> Played:
+    """Both metrics of a round come from one measurement."""
+    return measure(flowers(agents, neighbors, dimension, percent), ROUNDS)
 
 
 def cases() -> Iterator[Case]:
