@@ -225,6 +225,7 @@ def test_more_corrupt_agents_never_fail_less() -> None:
 def test_honest_agents_left_out_are_counted() -> None:
     crowd = plan_masking(10**4, 0.1, 0.1, coordinator="malicious")
     assert left_out(crowd)[0] == 27
+    assert -60 < left_out(crowd)[1] <= -43  # an eighth of the failure that is allowed
     assert crowd.honest == 9000 - 1000 - 27  # a coordinator can drop all that chose one of a few
     assert plan_masking(100, 0.1, 0.1, coordinator="malicious").honest == 78
     assert plan_masking(10**4, 0.1, 0.1, coordinator="curious").honest == 8000
@@ -233,6 +234,7 @@ def test_honest_agents_left_out_are_counted() -> None:
 def test_no_edges_no_bound() -> None:
     p = Parameters.unchecked(**values(plan_masking(100, 0.1, 0.1, coordinator="malicious"), degree=1, threshold=1))
     assert left_out(p) == (44, -math.inf)
+    assert all(left_out(q)[1] <= -43 for q in (p, plan_masking(1000, 0.2, 0.1, coordinator="malicious")))
     assert p.honest == 41  # more than half of the honest survivors
     assert small_part(p) == 0
     small = Parameters.unchecked(**values(p, minimum=20, degree=30, threshold=28))
