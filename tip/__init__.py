@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from tip.privacy import Coalition, Guarantee
     from tip.randomness import Entropy
     from tip.simulation import QuestionRun, Run, simulate
+    from tip.simulation.summing import SecureSum, secure_sum
 
 __version__ = "0.1.0"
 
@@ -50,6 +51,7 @@ __all__ = [
     "QuestionRun",
     "Requirement",
     "Run",
+    "SecureSum",
     "TipError",
     "derive",
     "guarantees",
@@ -57,6 +59,7 @@ __all__ = [
     "mechanisms",
     "read_flow",
     "read_plan",
+    "secure_sum",
     "simulate",
     "verify",
 ]
@@ -73,12 +76,14 @@ _HOMES = {
     "QuestionRun": "tip.simulation",
     "Requirement": "tip.plan",
     "Run": "tip.simulation",
+    "SecureSum": "tip.simulation.summing",
     "TipError": "tip.errors",
     "derive": "tip.plan.proving",
     "guarantees": "tip.plan.explaining",
     "in_words": "tip.plan.explaining",
     "read_flow": "tip.plan.proving",
     "read_plan": "tip.plan",
+    "secure_sum": "tip.simulation.summing",
     "simulate": "tip.simulation",
     "verify": "tip.flow.verification",
 }
