@@ -96,11 +96,23 @@ PROMISES = {
         ["minimum=155", "dropout=0.1"],
         ['the setting "minimum=155"', "would never be reached", "144 are left", "largest possible minimum is 144"],
     ),
+    "too few answers for masks": (
+        ["minimum=50"],
+        ["cohort.minimum = 50 is too few answers for masks", "may be corrupt", "A minimum of"],
+    ),
+    "masks of a poisson cohort": (
+        ["cohort.sampling=poisson", "cohort.rate=0.9"],
+        ["does not go with protocol.kind", "planned for a number of invited agents", 'sampling = "fixed"'],
+    ),
     "clear against the coordinator": (
         ["protocol.kind=clear"],
-        ["own.toml:", "privacy.against", "the coordinator sees each message", 'Use "ideal", or against = "world"'],
+        ["own.toml:", "privacy.against", "the coordinator sees each message", 'Use "masking", or against = "world"'],
     ),
     "no privacy under ideal": (
+        ["protocol.kind=ideal", "privacy=none", "budget=none"],
+        ["would look private and promise nothing", "single agents away", "State [privacy]"],
+    ),
+    "no privacy under masks": (
         ["privacy=none", "budget=none"],
         ["would look private and promise nothing", "single agents away", "State [privacy]"],
     ),

@@ -93,7 +93,9 @@ def test_a_run_tells_its_figures_and_its_promise(runner: CliRunner, small: list[
     assert result.exit_code == 0, result.stderr
     words = " ".join(result.stdout.split())
     assert "evaluation only, outside the guarantee" in words
-    assert words.index("nothing enforces this") < words.index("Against whoever runs the rounds")
+    assert words.index("This is a simulation") < words.index("Against whoever runs the rounds")
+    assert "ciphers, signatures and fingerprints" in words
+    assert "nothing enforces this" not in words  # which the mutant, a trusted adder, says
     assert "central baseline without privacy" in words
     assert str(tmp_path / "runs" / "diabetes-survey" / "report.html") in result.stdout
     assert "round 2/2" in result.stderr
@@ -135,8 +137,21 @@ def test_explain_promises_before_anything_runs(
     monkeypatch.chdir(tmp_path)
     result = runner.invoke(app, ["explain", str(EXAMPLE)])
     assert result.exit_code == 0, result.stderr
-    for word in ("ideal-sum", "epsilon", "world", "network", "not proven", "What each of them sees"):
+    for word in ("x25519", "epsilon", "world", "network", "not proven", "What each of them sees", "masked vectors"):
         assert word in result.stdout
+    assert "ideal-sum" not in result.stdout
+    told = " ".join(result.stdout.split("How the masks are set up")[1].split())
+    masks = json.loads(runner.invoke(app, ["explain", str(EXAMPLE), "--json"]).stdout)["run"]["masks"]
+    for word in (
+        f"{masks['degree']} of them hold shares",
+        f"{masks['threshold']} of {masks['degree']} shares open a secret",
+        f"fewer than {masks['minimum']:,} agents",
+        f"verifies {masks['samples']} consents",
+    ):
+        assert word in told
+    ideal = runner.invoke(app, ["explain", str(EXAMPLE), "-c", "protocol.kind=ideal"])
+    assert "ideal-sum" in ideal.stdout
+    assert "How the masks are set up" not in ideal.stdout
     told_ = runner.invoke(app, ["explain", str(EXAMPLE), "--json"])
     assert list(json.loads(told_.stdout)) == KEYS
     assert list(tmp_path.iterdir()) == []

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 import tip
 from tip.explain.english import ENGLISH
 from tip.explain.french import FRENCH
+from tip.explain.masks import Masked, masks_in_words
 from tip.explain.premises import PREMISES
 from tip.explain.proofs import BASELINES, reconstruction_bound
 from tip.explain.scopes import SCOPES
@@ -377,10 +378,31 @@ def french_texts() -> list[str]:
     told += [text for w in SCOPES for text in (w.french, w.exact)]
     for audience in AUDIENCES:
         told += in_words(_gaussian(0.5, assumptions=ASSUMPTIONS), audience, "fr", protocol="clear")
+    told += [
+        sentence for masked in MASKED for audience in AUDIENCES for sentence in masks_in_words(masked, audience, "fr")
+    ]
     for coalition in standard_observers(Fraction(1, 10)):
         told += [coalition_in_words(coalition, a, "fr") for a in AUDIENCES]
         told += [sight(coalition, p, "fr") for p in ("local", "clear", "ideal", "masking", "other")]
     return [*told, *texts(FRENCH), *not_protected("local", "fr")]
+
+
+MASKED: Final = tuple(
+    Masked(4015, 401, 200, coordinator, graph, 178, 90, 65, 3715, samples, 3299, 1_200, failure, 1e-9)
+    for coordinator, graph, samples in (
+        ("malicious", "drawn", 71), ("malicious", "complete", 3715), ("curious", "ring", 0), ("curious", "complete", 0),
+    )
+    for failure in (0.0, 3e-11)
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_masks_are_told_plainly(language: Any) -> None:  # noqa: ANN401
+    for masked in MASKED:
+        for sentence in masks_in_words(masked, "participant", language):
+            assert not jargon(sentence, language), sentence
+        engineer = " ".join(masks_in_words(masked, "engineer", language))
+        assert len(jargon(engineer, language)) > 5
 
 
 def misprints(text: str) -> list[str]:

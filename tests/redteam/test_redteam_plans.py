@@ -24,12 +24,16 @@ SURVEY = Plan.read(Path(__file__).parents[2] / "examples" / "survey.toml")
 AGAINST = ["world", "coordinator", "coordinator + 10% of agents", "29% of agents (adaptive)", "99% of agents"]
 
 
-def shares(plan: Plan, enrolled: int, share: Fraction, *, alone: bool) -> int:
-    """Law 4: minimum - min(c, minimum - 1), c at most the cohort; law 3: one share where each message is seen."""
+def shares(plan: Plan, enrolled: int, share: Fraction, *, alone: bool, left_out: int = 0) -> int:
+    """Law 4: least - min(c, least - 1), c at most the cohort; law 3: one share where each message is seen.
+
+    `left_out`: of the minimum, those whom a malicious coordinator may leave out of a sum of masked vectors.
+    """
     expected = (share, Fraction(str(plan.cohort.colluding)), Fraction(str(plan.robustness.malicious)))
     largest = plan.cohort.size if plan.cohort.sampling == "fixed" else enrolled
     away = min(max(math.floor(part * enrolled) for part in expected), largest or 0)
-    return 1 if alone else plan.cohort.minimum - min(away, plan.cohort.minimum - 1)
+    least = plan.cohort.minimum - left_out
+    return 1 if alone else least - min(away, least - 1)
 
 
 def rho(settled: Settled, honest: int) -> float:
@@ -46,7 +50,7 @@ def rho(settled: Settled, honest: int) -> float:
     enrolled=st.sampled_from([2, 3, 10, 99, 1000]),
     part=st.sampled_from([0.0, 0.5, 0.9, 1.0]),
     sampling=st.sampled_from(["all", "fixed", "poisson"]),
-    kind=st.sampled_from(["clear", "ideal"]),
+    kind=st.sampled_from(["clear", "ideal", "masking"]),
     against=st.sampled_from(AGAINST),
     liars=st.sampled_from([(0, 0), (0.01, 0), (0.99, 0), (0.29, 0.49)]),
     rounds=st.tuples(st.sampled_from([1, 7, 50]), st.sampled_from([1, 3, 100])),
@@ -72,12 +76,16 @@ def test_rho_is_that_of_the_laws(  # noqa: PLR0917 - a plan has many keys
     except ConfigurationError:
         assume(False)
     charged = min(rounds[0], rounds[1])
+    left_out = 0 if settled.masks is None else settled.masks.left_out
+    assert (settled.masks is not None) == (kind == "masking")
     for found in (*settled.required, *settled.observers):
         if "network" in found.coalition.parties:
             assert found.epsilon is None
             continue
         alone = kind == "clear" and found.coalition.includes_coordinator
-        wanted = charged * rho(settled, shares(plan, enrolled, found.coalition.fraction, alone=alone))
+        wanted = charged * rho(
+            settled, shares(plan, enrolled, found.coalition.fraction, alone=alone, left_out=left_out)
+        )
         assert found.rho is not None
         assert float(found.rho) == pytest.approx(wanted, rel=1e-9)
     assert settled.required[0].epsilon is not None

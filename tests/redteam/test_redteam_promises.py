@@ -88,8 +88,13 @@ ledger = "none"
 # -- the survey's epsilon from first principles ---------------------------------------------------------
 
 
-def own_epsilon(variance: Fraction, *, minimum: int, factor: int = 4, rounds: int | None = None) -> float:
-    """Epsilon of examples/survey.toml, computed from its text alone: no code of the library takes part."""
+def own_epsilon(
+    variance: Fraction, *, minimum: int, factor: int = 4, rounds: int | None = None, spent: float = 0.0
+) -> float:
+    """Epsilon of examples/survey.toml, computed from its text alone: no code of the library takes part.
+
+    `spent`: the part of delta that the failures of masks take.
+    """
     plan = tomllib.loads(SURVEY.read_text())
     c = Fraction(str(plan["privacy"]["clipping_norm"])) / Fraction(str(plan["protocol"]["step"]))
     d, root = DIMENSION, math.sqrt(DIMENSION)
@@ -104,7 +109,7 @@ def own_epsilon(variance: Fraction, *, minimum: int, factor: int = 4, rounds: in
 
     def at(order: float) -> float:  # alpha = 1 + order
         alpha = 1 + order
-        kernel = math.log(1 / plan["privacy"]["delta"]) + alpha * math.log(order / alpha) - math.log(order)
+        kernel = math.log(1 / (plan["privacy"]["delta"] - spent)) + alpha * math.log(order / alpha) - math.log(order)
         return alpha * rho + kernel / order
 
     low, high = 1e-3, 1e3
@@ -120,10 +125,15 @@ def test_the_surveys_epsilon_from_first_principles() -> None:
     settled = settle(plan, Sizes(enrolled=ENROLLED, dimension=DIMENSION))
     assert settled.mechanism is not None
     assert plan.privacy is not None
-    variance, minimum = settled.mechanism.share_variance, plan.cohort.minimum
+    assert settled.masks is not None
+    variance, minimum = settled.mechanism.share_variance, plan.cohort.minimum - settled.masks.left_out
+    failures = 50 * settled.masks.parameters.failure
     told = settled.required[0].epsilon or 0.0
-    assert told == pytest.approx(own_epsilon(variance, minimum=minimum), rel=1e-10)
+    assert told == pytest.approx(own_epsilon(variance, minimum=minimum, spent=failures), rel=1e-10)
     assert told <= plan.privacy.epsilon <= 2
+    # mutants of masks: those left out counted as sure, delta spent twice
+    assert told > (1 + 1e-8) * own_epsilon(variance, minimum=minimum)
+    assert told > 1.001 * own_epsilon(variance, minimum=plan.cohort.minimum, spent=failures)
     # mutants of the derivation: sensitivity C, colluders' shares counted, a round forgotten
     assert told > 1.5 * own_epsilon(variance, minimum=minimum, factor=1)
     assert told > 1.01 * own_epsilon(variance, minimum=minimum + 401)

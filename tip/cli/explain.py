@@ -52,7 +52,7 @@ def explain(path: Path | None, config: Iterable[str], *, json: bool) -> int:
         title(console, "\nWhat each of them sees")
         sentences(console, (f"{sight.party}: {sight.what}" for sight in told.sees))
         if not isinstance(told, ExplainedQuestion) and told.settled.masks:
-            title(console, "\nHow the masks are set up, and what that buys")
+            title(console, "\nHow the masks are set up")
             sentences(console, told.masks())
     return 0 if told.requirement_met or plan.privacy is None else _REQUEST
 
