@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tip.errors import MalformedMessage
-from tip.protocols.core import Prepare
+from tip.protocols.core import Cover, Prepare
 from tip.protocols.masking.evidence import Claim
 from tip.protocols.masking.graph import holders_of, neighbors
 from tip.protocols.masking.messages import (
@@ -190,12 +190,14 @@ def masks(own: Own, stage: Preparing | Covering) -> tuple[Seeds, Seeds]:
     return (own.secrets.own, *add), subtract
 
 
-def unfinished(stage: Stage) -> tuple[Work, ...]:
+def unfinished(own: Own, stage: Stage) -> tuple[Work, ...]:
     """The work that a restart may have interrupted."""
     match stage:
         case Preparing():
             announcement = stage.dealt.rostered.announcement
             return (Prepare(announcement.round, announcement.model, announcement.dimension, announcement.modulus_bits),)
+        case Covering():
+            return (Cover(stage.body, *masks(own, stage)),)
     return ()
 
 

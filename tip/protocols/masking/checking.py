@@ -25,6 +25,7 @@ from tip.protocols.masking.course import (
 from tip.protocols.masking.evidence import Claim, exhibit
 from tip.protocols.masking.findings import decide, edge_key, keys_are_usable, pieces, seeds_fit, shares_fit
 from tip.protocols.masking.messages import (
+    CHANNEL,
     HASH,
     MASK,
     Advertise,
@@ -35,11 +36,12 @@ from tip.protocols.masking.messages import (
     Keys,
     MaskedInput,
     Message,
+    Peers,
     Reveal,
     Unmask,
 )
 from tip.protocols.masking.secrets import commitment, pairwise_seed
-from tip.protocols.masking.signing import content
+from tip.protocols.masking.signing import content, keys_told, words_hash
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -118,6 +120,9 @@ def _dealing(message: Dealing, state: Coordinator) -> Fault | None:
     holders = tuple(holder for holder in drawn.holders[message.sender] if holder in here)
     if (message.peers, message.holders) != (around, holders):
         return _unfit(message, "dealt to others than its neighbors and holders")
+    asked = state.asked[message.sender]
+    if not isinstance(asked, Peers) or message.told != keys_told(asked.channel, asked.mask):
+        return _unfit(message, "dealt under other keys than it was told")
     return None
 
 
@@ -170,6 +175,18 @@ def dealt_in(delivery: Delivery) -> dict[AgentId, bytes]:
     return dict(zip(delivery.dealers, pieces(delivery.shares, 2 * HASH), strict=True))
 
 
+def copied(state: Coordinator) -> frozenset[AgentId]:
+    """Agents with a key that another has, too: an honest agent's is its own, and unknown until all keys are in."""
+    owners: dict[bytes, AgentId] = {}
+    found: set[AgentId] = set()
+    for agent, message in state.of(Keys).items():
+        keys = pieces(message.channel + message.mask, HASH)
+        if not owners.keys().isdisjoint(keys):
+            found |= {agent, *(owners[key] for key in keys if key in owners)}
+        owners.update(dict.fromkeys(keys, agent))
+    return frozenset(found)
+
+
 def lonely(state: Coordinator, stage: Masking) -> AgentId | None:
     """A survivor of whose holders fewer than the threshold survived: its own mask could not be taken off."""
     here = state.of(MaskedInput).keys()
@@ -188,15 +205,27 @@ class Decision:
     opened: Mapping[tuple[AgentId, AgentId], bytes] = field(repr=False)
 
 
-def decided(state: Coordinator, complaint: Complaint) -> Decision:
-    """Decide between a dealer and who complains about it, by the secret key that the complaint opens."""
+def told_to(state: Coordinator, dealer: AgentId) -> bytes:
+    """The keys that a dealer was told, as its Peers held them."""
+    keys, peers = state.of(Keys), state.of(Dealing)[dealer].peers
+    return b"".join([edge_key(keys[peer], purpose, dealer) or b"" for purpose in (CHANNEL, MASK) for peer in peers])
+
+
+def decided(state: Coordinator, complaint: Complaint) -> Decision | None:
+    """Decide between a dealer and who complains about it, by the secret key that the complaint opens.
+
+    None for a complaint about other words than the dealer's.
+    """
     keys = state.of(Keys)
     dealings = state.of(Dealing)
     about, sender = complaint.about, complaint.sender
     context = state.context(Complaint)
+    if complaint.words != words_hash(keys[about], dealings[about]):
+        return None
     guilty = decide(complaint, keys[about], dealings[about], keys[sender], context)
     reason = "dealt what its holder cannot use" if guilty == about else "complained about a dealing that is good"
-    shown = (exhibit(keys[about]), exhibit(dealings[about]), exhibit(keys[sender]), exhibit(complaint))
+    signed: tuple[Message, ...] = (keys[about], dealings[about], keys[sender], complaint)
+    shown = (*[exhibit(message) for message in signed], told_to(state, about))
     fault = state.case.fault(guilty, Claim.BAD_DEALING, reason, *shown)
     theirs = edge_key(keys[about], MASK, sender)
     if guilty == sender or complaint.purpose != MASK or theirs is None:

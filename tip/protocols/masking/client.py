@@ -124,7 +124,7 @@ def advance(agent: Agent, event: Message | Prepared | Covered | Resumed) -> Step
         case Covered():
             return _covered(agent, event.body)
         case Resumed():
-            return Step(agent, work=answers.unfinished(agent.stage))
+            return Step(agent, work=answers.unfinished(agent.own, agent.stage))
         case Announce() | Roster() | Graph() | Peers() | Delivery() | Survivors() | Consents() | Proof() | Abandoned():
             return _hear(agent, event)
         case _:
@@ -186,11 +186,18 @@ def _reply(agent: Agent, question: Question, reply: Reply) -> Step[Agent]:
     now = replace(now, said={**said, type(question): Said(question, sends)})
     if not isinstance(reply.stage, Declined) or not reply.blamed:
         return Step(now, sends=sends, work=reply.work)
-    case = now.case()
-    fault = Fault((COORDINATOR,), f"the coordinator {reply.stage.reason}", exhibit(question))
-    if case is not None and reply.claim is not None:
-        fault = case.fault(COORDINATOR, reply.claim, reply.stage.reason, exhibit(question))
-    return Step(now, sends=sends, faults=(fault,))
+    return Step(now, sends=sends, faults=(_blamed(now, question, reply, reply.stage.reason),))
+
+
+def _blamed(agent: Agent, question: Question, reply: Reply, reason: str) -> Fault:
+    """The coordinator asked what an honest one does not ask; with evidence, if the question shows it to anybody."""
+    case = agent.case()
+    if case is None or reply.claim is None:
+        return Fault((COORDINATOR,), f"the coordinator {reason}")
+    shown = [exhibit(question)]
+    if isinstance(question, Consents):
+        shown.append(exhibit(agent.said[Survivors].question))  # consents to what
+    return case.fault(COORDINATOR, reply.claim, reason, *shown)
 
 
 def _send(own: Own, context: bytes | None, message: Message) -> Send:

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING
 from tip.errors import MalformedMessage
 from tip.protocols.core import COORDINATOR, Fault
 from tip.protocols.masking.evidence import Case, Claim, exhibit
+from tip.protocols.masking.findings import told_pair
 from tip.protocols.masking.messages import HASH, TABLE, Complaint, Dealing, Keys, Proof
 from tip.protocols.masking.sealing import Piece
-from tip.protocols.masking.signing import genuine
+from tip.protocols.masking.signing import genuine, keys_told, words_hash
 from tip.protocols.masking.stages import Consented, Covering, Masked, Own, Preparing
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class Heard:
     reason: str | None = None
 
 
-def hear_proof(
+def hear_proof(  # noqa: PLR0911 - one for each finding
     own: Own, stage: Preparing | Covering | Masked | Consented, message: Proof, context: bytes, case: Case
 ) -> Heard:
     """What this agent does when it is shown what a neighbor signed."""
@@ -56,10 +57,13 @@ def hear_proof(
         fault = Fault((COORDINATOR,), f"the coordinator {reason}")
         return Heard(faults=(fault,), reason=reason)
     if not _as_delivered(own, view, dealing):
-        fault = case.fault(COORDINATOR, Claim.GARBLED, reason, exhibit(view.delivery), exhibit(dealing))
+        fault = case.fault(COORDINATOR, Claim.GARBLED, reason, exhibit(view.delivery), exhibit(message))
         return Heard(faults=(fault,), reason=reason)
-    purpose = view.doubted[peer]
-    return Heard((Complaint(message.round, own.me, peer, purpose, own.secrets.edge(purpose, peer)),))
+    if not _was_told(own, dealing, message.told):
+        reason = f"told agent {peer} other keys than those of agent {own.me}"
+        return Heard(faults=(Fault((COORDINATOR,), f"the coordinator {reason}"),), reason=reason)
+    purpose, hashed = view.doubted[peer], words_hash(keys, dealing)
+    return Heard((Complaint(message.round, own.me, peer, purpose, own.secrets.edge(purpose, peer), hashed),))
 
 
 def words(message: Proof) -> tuple[Keys, Dealing]:
@@ -82,6 +86,15 @@ def _same_keys(own: Own, dealt: Dealt, keys: Keys) -> bool:
         return False
     at = keys.peers.index(own.me) * HASH
     return (keys.channel[at : at + HASH], keys.mask[at : at + HASH]) == (edge.channel_key, edge.mask_key)
+
+
+def _was_told(own: Own, dealing: Dealing, told: bytes) -> bool:
+    """Whether the neighbor dealt under this agent's own keys: else it is right, and this edge's key stays secret."""
+    half = HASH * len(dealing.peers)
+    if dealing.told != keys_told(told[:half], told[half:]):
+        return False
+    pairs = own.secrets.pairs((dealing.sender,))[dealing.sender]
+    return told_pair(dealing, told, own.me) == (pairs.channel.public, pairs.mask.public)
 
 
 def _as_delivered(own: Own, view: View, dealing: Dealing) -> bool:

@@ -31,11 +31,11 @@ class Claim(IntEnum):
     TWO_STORIES = 1  # two different messages of one type
     BAD_REVEAL = 2  # Advertise, Reveal: the seed is not that of the commitment
     BAD_KEY = 3  # Keys: one of them is no key that an honest agent has
-    BAD_DEALING = 4  # dealer's Keys and Dealing, complainer's Keys and Complaint: one of the two is guilty
+    BAD_DEALING = 4  # dealer's Keys, Dealing, complainer's Keys, Complaint, keys told to the dealer: one is guilty
     BAD_SHARE = 5  # Unmask, the coordinator's Delivery: a share is not the one that was accepted
     BAD_SECRET = 6  # Keys, Dealing, shares of the dealer's: they rebuild something else than was signed
     BAD_SEED = 7  # Unmask, Dealing: a pairwise seed is not the one whose hash was signed
-    GARBLED = 8  # the coordinator's Peers or Delivery, an agent's Keys or Dealing: they differ
+    GARBLED = 8  # the coordinator's Delivery, and its Proof of what a dealer signed: they differ
     TOO_FEW = 9  # the coordinator's Roster, Survivors or Consents: below the minimum, or not what it says
 
 

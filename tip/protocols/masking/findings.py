@@ -69,6 +69,14 @@ def edge_key(keys: Keys, purpose: int, peer: AgentId) -> bytes | None:
     return (keys.channel if purpose == CHANNEL else keys.mask)[at : at + HASH]
 
 
+def told_pair(dealing: Dealing, told: bytes, peer: AgentId) -> tuple[bytes, bytes] | None:
+    """Of the keys that a dealer was told, channel and mask, those of one neighbor."""
+    if peer not in dealing.peers:
+        return None
+    keys, at = pieces(told, HASH), dealing.peers.index(peer)
+    return (keys[at], keys[len(dealing.peers) + at]) if len(keys) == 2 * len(dealing.peers) else None
+
+
 def seed_of(dealing: Dealing, peer: AgentId) -> bytes | None:
     """The signed hash of the pairwise seed with this neighbor."""
     if peer not in dealing.peers:

@@ -89,6 +89,7 @@ _TO_AGENTS: Final[Mapping[str, Mapping[str, str]]] = {
         "to": "for whom it is",
         "keys": "a neighbor's Keys, as it signed them",
         "dealing": "a neighbor's Dealing, as it signed it",
+        "told": "the public keys that the neighbor was told for its edges",
     },
     "Survivors": {
         "agents": "whose vectors came: presence is public (law 18)",
@@ -120,6 +121,7 @@ _TO_COORDINATOR: Final[Mapping[str, Mapping[str, str]]] = {
         "shares": "hashes of these shares",
         "keys": "hashes of the keys that seal them",
         "own": "the hash of the seed of its own mask",
+        "told": "the hash of the public keys that it was told",
     },
     "Query": {
         "about": "which neighbor's words did not fit: nobody's data do that",
@@ -128,6 +130,7 @@ _TO_COORDINATOR: Final[Mapping[str, Mapping[str, str]]] = {
         "about": "which neighbor's signed words are bad: nobody's data make them so",
         "purpose": "channel or mask",
         "secret": "the secret key of one edge with a party that broke the protocol",
+        "words": "the hash of the words that it speaks of",
     },
     "MaskedInput": {
         "delivery": "the hash of what was delivered to the agent",

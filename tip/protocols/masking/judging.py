@@ -23,14 +23,18 @@ from tip.protocols.masking.findings import (
     dealt_hash,
     decide,
     delivered_as_dealt,
+    edge_key,
     keys_are_usable,
     rebuilt_from,
     secret_fits,
     seeds_fit,
     shares_fit,
+    told_pair,
 )
 from tip.protocols.masking.messages import (
+    CHANNEL,
     HASH,
+    MASK,
     ONCE,
     SHARE,
     SIGNATURE,
@@ -45,6 +49,7 @@ from tip.protocols.masking.messages import (
     Keys,
     MaskedInput,
     Message,
+    Proof,
     Reveal,
     Roster,
     Survivors,
@@ -56,10 +61,12 @@ from tip.protocols.masking.signing import (
     content,
     genuine,
     genuine_masked,
+    keys_told,
     masked_content,
     opening,
     rostered,
     survivors_root,
+    words_hash,
 )
 
 if TYPE_CHECKING:
@@ -69,7 +76,7 @@ if TYPE_CHECKING:
 
 _LIMIT = 1 << 26
 
-M = TypeVar("M", Advertise, Reveal, Keys, Dealing, Unmask, Delivery, Complaint, Survivors)
+M = TypeVar("M", Advertise, Reveal, Keys, Dealing, Unmask, Delivery, Complaint, Survivors, Proof)
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,10 +197,24 @@ def _bad_dealing(court: Court, accused: AgentId, shown: Sequence[bytes]) -> tupl
     dealer, complainer = complaint.about, complaint.sender
     complaint = court.signed(shown[3], Complaint, complainer)
     keys, dealing = court.signed(shown[0], Keys, dealer), court.signed(shown[1], Dealing, dealer)
-    guilty = decide(complaint, keys, dealing, court.signed(shown[2], Keys, complainer), court.context(Dealing))
+    own = court.signed(shown[2], Keys, complainer)
+    if complaint.words != words_hash(keys, dealing):
+        raise MalformedMessage("the complaint speaks of other words")
+    _require_told(dealing, own, shown[4])
+    guilty = decide(complaint, keys, dealing, own, court.context(Dealing))
     if accused != guilty:
         raise MalformedMessage(f"party {guilty} is guilty, not party {accused}")
     return (guilty,)
+
+
+def _require_told(dealing: Dealing, own: Keys, told: bytes) -> None:
+    """That the dealer was told the complainer's signed keys, where there is an edge between them."""
+    half = HASH * len(dealing.peers)
+    if dealing.told != keys_told(told[:half], told[half:]):
+        raise MalformedMessage("the dealer was told other keys than these")
+    theirs = (edge_key(own, CHANNEL, dealing.sender), edge_key(own, MASK, dealing.sender))
+    if own.sender in dealing.peers and told_pair(dealing, told, own.sender) != theirs:
+        raise MalformedMessage("the dealer was told other keys than the complainer signed")
 
 
 def _bad_share(court: Court, accused: AgentId, shown: Sequence[bytes]) -> tuple[AgentId, ...]:
@@ -244,9 +265,14 @@ def _bad_seed(court: Court, accused: AgentId, shown: Sequence[bytes]) -> tuple[A
 
 
 def _garbled(court: Court, accused: AgentId, shown: Sequence[bytes]) -> tuple[AgentId, ...]:
-    """A Delivery holds something else of a dealer than the dealer signed."""
+    """A Delivery holds something else of a dealer than the coordinator says, in a Proof, that the dealer signed.
+
+    The dealer's word alone would not do: it may sign another dealing after the one that was delivered.
+    """
     delivery = court.signed(shown[0], Delivery, COORDINATOR)
-    dealing = court.signed(shown[1], Dealing, decoded(shown[1]).sender)
+    dealing = decoded(court.signed(shown[1], Proof, COORDINATOR).dealing)
+    if not isinstance(dealing, Dealing):
+        raise MalformedMessage("the second exhibit proves no dealing")
     if accused != COORDINATOR or delivered_as_dealt(delivery, dealing):
         raise MalformedMessage("what was delivered is what was dealt")
     return (COORDINATOR,)
@@ -289,7 +315,7 @@ _RULES: Final[Mapping[Claim, tuple[Callable[[Court, AgentId, Sequence[bytes]], t
     Claim.TWO_STORIES: (_two_stories, 2),
     Claim.BAD_REVEAL: (_bad_reveal, 2),
     Claim.BAD_KEY: (_bad_key, 1),
-    Claim.BAD_DEALING: (_bad_dealing, 4),
+    Claim.BAD_DEALING: (_bad_dealing, 5),
     Claim.BAD_SHARE: (_bad_share, 2),
     Claim.BAD_SECRET: (_bad_secret, 3),
     Claim.BAD_SEED: (_bad_seed, 2),

@@ -144,7 +144,8 @@ class Dealing:
     """An agent's shares for its holders, sealed, and the hashes that bind it to all that it will be held against.
 
     `seeds`: a hash of the pairwise seed for each neighbor. For each holder: the sealed shares, the hashes of both
-    shares, the hash of the key that seals them. `own` is the hash of the seed of its own mask.
+    shares, the hash of the key that seals them. `own` is the hash of the seed of its own mask, `told` the hash of the
+    keys that the agent was told for its edges: with others than these it agreed on nothing.
     """
 
     round: Round
@@ -156,6 +157,7 @@ class Dealing:
     shares: Opaque
     keys: Opaque
     own: Hash
+    told: Hash
     signature: Signature = UNSIGNED
 
     def __post_init__(self) -> None:
@@ -195,25 +197,30 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """The neighbor's Keys and Dealing, as frames."""
+    """The neighbor's Keys and Dealing, as frames; `told`: the keys that it was told, of its Peers channel and mask."""
 
     round: Round
     sender: AgentId
     to: Agent
     keys: Opaque
     dealing: Opaque
+    told: Opaque
     signature: Signature = UNSIGNED
 
 
 @dataclass(frozen=True, slots=True)
 class Complaint:
-    """The neighbor's signed words are bad: here is this edge's own secret key, so that anybody can see it."""
+    """The neighbor's signed words are bad: here is this edge's own secret key, so that anybody can see it.
+
+    `words` is the hash of the Keys and the Dealing that it speaks of: a neighbor may sign better ones later.
+    """
 
     round: Round
     sender: AgentId
     about: Agent
     purpose: U8
     secret: Hash
+    words: Hash
     signature: Signature = UNSIGNED
 
     def __post_init__(self) -> None:

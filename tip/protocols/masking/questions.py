@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 from tip.protocols.core import COORDINATOR, Send
+from tip.protocols.masking.checking import told_to
 from tip.protocols.masking.course import (
     Consenting,
     Drawn,
@@ -156,6 +157,7 @@ def consents(state: Coordinator, stage: Consenting) -> Asked:
 
 def proof(state: Coordinator, query: Query) -> Send:
     """A neighbor's own signed words, for an agent that could not use what was delivered of it."""
-    keys, dealing = state.of(Keys)[query.about], state.of(Dealing)[query.about]
-    message = Proof(query.round, COORDINATOR, query.sender, TABLE.encode(keys), TABLE.encode(dealing))
+    about = query.about
+    keys, dealing = TABLE.encode(state.of(Keys)[about]), TABLE.encode(state.of(Dealing)[about])
+    message = Proof(query.round, COORDINATOR, query.sender, keys, dealing, told_to(state, about))
     return Send(query.sender, _signed(state, state.context(Proof), message))

@@ -26,6 +26,7 @@ from tip.protocols.masking.secrets import (
     share_hashes,
     shared_channel,
 )
+from tip.protocols.masking.signing import keys_told
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -101,6 +102,10 @@ class Dealer:
             shares=b"".join(share_hashes(share for two in dealt for share in two)),
             keys=b"".join(key_hashes(keys)),
             own=own_hash(self.secrets.own),
+            told=keys_told(
+                b"".join([edge.channel_key for edge in edges.values()]),
+                b"".join([edge.mask_key for edge in edges.values()]),
+            ),
         )
 
 

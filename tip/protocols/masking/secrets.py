@@ -13,6 +13,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
+
 from tip.crypto import KeyPair, derive, digest, digests, edge_secret, shamir
 from tip.errors import MalformedMessage
 from tip.protocols.masking.messages import CHANNEL
@@ -21,7 +23,6 @@ from tip.randomness import Stream
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from tip.protocols.core import AgentId
@@ -170,11 +171,17 @@ def key_hash(key: bytes) -> bytes:
 
 
 def rebuilt(points: NDArray[np.int64], shares: NDArray[np.uint8]) -> list[bytes | None]:
-    """The secrets of `(m, t, SHARE)` packed shares at points `(m, t)`; None where they belong to no 32 bytes."""
+    """The secrets of `(m, t, SHARE)` packed shares at points `(m, t)`; None where they belong to no 32 bytes.
+
+    A dealer and a holder that pool can pass a share that packs no field element: that dealer's secret is None, too.
+    """
     rows, threshold = points.shape
-    limbs = shamir.unpack_rows(shares.reshape(rows * threshold, -1), LIMBS)
+    packed = shares.reshape(rows * threshold, -1)
+    sound = shamir.canonical_rows(packed, LIMBS)
+    limbs = shamir.unpack_rows(np.where(sound[:, None], packed, 0), LIMBS)
     secrets = shamir.combine(points, limbs.reshape(rows, threshold, LIMBS))
-    return [_bytes(secret) for secret in secrets]
+    whole: list[bool] = np.logical_and.reduce(sound.reshape(rows, threshold), axis=1).tolist()
+    return [_bytes(secret) if fine else None for secret, fine in zip(secrets, whole, strict=True)]
 
 
 def _bytes(limbs: NDArray[np.uint32]) -> bytes | None:

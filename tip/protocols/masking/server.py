@@ -160,9 +160,9 @@ def _receive(state: Coordinator, message: Answer) -> Step[Coordinator]:
     if sender not in state.desk.directory.agents:
         return _refused(state, message, "is not enrolled")
     known = state.of(kind).get(sender)
-    if known == message:
-        return Step(state)
-    due = isinstance(state.stage, Collecting) and kind is state.stage.answer and sender in state.stage.asked
+    if known == message or not isinstance(state.stage, Collecting):
+        return Step(state)  # a repeat, or the round is over
+    due = kind is state.stage.answer and sender in state.stage.asked
     if known is None and not due:
         return Step(state)  # too late for its stage, or not asked
     if not genuine(state.desk.directory.key(sender), state.context(kind), message):
@@ -203,6 +203,8 @@ def _beside(state: Coordinator, message: Query | Complaint) -> Step[Coordinator]
     if isinstance(message, Query):
         return Step(state, sends=(questions.proof(state, message),))
     decided = checking.decided(state, message)
+    if decided is None:
+        return _refused(state, message, "complains of other words than it was shown")
     opened = {**state.opened, **decided.opened}
     return Step(replace(state, opened=opened), faults=(decided.fault,))
 
@@ -240,7 +242,7 @@ def _next(state: Coordinator, stage: Collecting) -> Step[Coordinator]:  # noqa: 
         case Revealing():
             return _ask(state, *questions.graph(state, stage))
         case Keying():
-            return _ask(state, *questions.peers(state, stage))
+            return _keyed(state, stage)
         case Gathering():
             return _ask(state, *questions.deliveries(state, stage))
         case Masking():
@@ -252,6 +254,18 @@ def _next(state: Coordinator, stage: Collecting) -> Step[Coordinator]:  # noqa: 
             return _ask(state, *questions.consents(state, stage))
         case Unmasking():
             return _open(state, stage)
+
+
+def _keyed(state: Coordinator, stage: Keying) -> Step[Coordinator]:
+    """Everybody gets its neighbors' keys; who copied another's, or was copied, takes no further part."""
+    copied = checking.copied(state)
+    keys = {agent: message for agent, message in state.of(Keys).items() if agent not in copied}
+    faults = tuple(Fault((agent,), f"party {agent} shares a key with another agent") for agent in sorted(copied))
+    state = replace(state, heard={**state.heard, Keys: keys})
+    least = state.desk.parameters.minimum
+    if len(keys) < least:
+        return replace(fail(state, f"{len(keys)} agents have keys of their own; the minimum is {least}"), faults=faults)
+    return replace(_ask(state, *questions.peers(state, stage)), faults=faults)
 
 
 def _open(state: Coordinator, stage: Unmasking) -> Step[Coordinator]:

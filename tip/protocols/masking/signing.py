@@ -23,7 +23,7 @@ from tip.crypto import Identity, digest, verify
 from tip.crypto.merkle import Tree
 from tip.errors import ConfigurationError
 from tip.protocols.core import COORDINATOR, AgentId
-from tip.protocols.masking.messages import HASH, SIGNATURE, TABLE, Announce, Keys, Message, Roster, Survivors
+from tip.protocols.masking.messages import HASH, SIGNATURE, TABLE, Announce, Dealing, Keys, Message, Roster, Survivors
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -140,6 +140,16 @@ def _of_keys(message: Keys) -> bytes:
 def keys_content(round: Round, sender: AgentId, size: int, root: bytes) -> bytes:  # noqa: A002 - the field's word
     """The content of Keys, by the tree over its edges."""
     return digest("masking edges", _number(round), _number(sender), _number(size), root)
+
+
+def keys_told(channel: bytes, mask: bytes) -> bytes:
+    """What a dealing names of the keys that its dealer was told, in the order of its neighbors."""
+    return digest("masking keys told", channel + mask)
+
+
+def words_hash(keys: Keys, dealing: Dealing) -> bytes:
+    """What a complaint names of the words that it speaks of."""
+    return digest("masking words", content(keys), content(dealing))
 
 
 def survivors_root(message: Survivors) -> bytes:
