@@ -8,7 +8,8 @@ Three comparisons, each a list of `Discrepancy`, empty where all agrees:
    party, and every private value is the one that the flow gives for the recorded secrets and noises, exactly and in
    the flow's ring. A sum that holds fewer than the flow's least, or that comes in a round without one, is found.
 3. `varying(flow, one, other)`: two rounds that differ in secrets alone differ in private fields alone. What comes,
-   to whom, in which order, how long each frame is and which frames do not decode are facts.
+   to whom, in which order, how long each frame is and which frames do not decode are facts. A signature under a
+   message that has a private field is a function of that message, and varies with it.
 
 Resends, silent agents and rounds that were given up need no exception: each field of each copy is compared. For
 an agent that deviates record its *effective input* (law 19): an update such that the flow gives what it really sent.
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 
     Array = NDArray[Any]
 
+SIGNATURE: Final = "signature"  # the field of a message that is a function of all others
 UNDECODED: Final = "undecoded"  # frames that did not decode: their number, ends and sizes
 
 
@@ -165,10 +167,11 @@ def varying(flow: Flow, one: Transcript, other: Transcript) -> tuple[Discrepancy
     if mine != theirs:
         names = {row[2] for row in set(mine) ^ set(theirs)} or {row[2] for row in mine}
         return (*found, *(Discrepancy(Trouble.VARIES, "network", name, why) for name in sorted(names)))
+    signed = {field_name(name.rpartition(".")[0], SIGNATURE) for name in private}
     for left, right in zip(one.received, other.received, strict=True):
         for (own, here), (_, there) in zip(left.fields(), right.fields(), strict=True):
             name = field_name(type(left.message).__name__, own)
-            if name not in private and not _same(here, there):
+            if name not in private and not _same(here, there) and not (own == SIGNATURE and name in signed):
                 found[Discrepancy(Trouble.VARIES, left.role, name, "it depends on the data, so it is no fact")] = None
     return tuple(found)
 

@@ -139,6 +139,7 @@ _TO_COORDINATOR: Final[Mapping[str, Mapping[str, str]]] = {
         "survivors": "the hash of the one set that may be opened",
     },
     "Unmask": {
+        "delivery": "the hash of what was delivered to the agent",
         "alive": "the survivors for whom it holds shares",
         "own_shares": "shares of the seeds of their own masks; of an agent these or the next, never both",
         "gone": "the others for whom it holds shares",
