@@ -132,9 +132,7 @@ _TO_COORDINATOR: Final[Mapping[str, Mapping[str, str]]] = {
         "secret": "the secret key of one edge with a party that broke the protocol",
         "words": "the hash of the words that it speaks of",
     },
-    "MaskedInput": {
-        "delivery": "the hash of what was delivered to the agent",
-    },
+    "MaskedInput": {},  # beside its body
     "Consent": {
         "survivors": "the hash of the one set that may be opened",
     },
