@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from tip.errors import MalformedMessage
 from tip.protocols.core import Cover, Prepare
 from tip.protocols.masking.evidence import Claim
-from tip.protocols.masking.graph import holders_of, neighbors
+from tip.protocols.masking.graph import from_bits, holders_of, neighbors
 from tip.protocols.masking.messages import (
     CHANNEL,
     HASH,
@@ -36,7 +36,7 @@ from tip.protocols.masking.messages import (
 from tip.protocols.masking.parameters import Coordinator
 from tip.protocols.masking.peers import require_distinct, require_signed
 from tip.protocols.masking.sealing import Dealer, Piece, all_opened, edges_of
-from tip.protocols.masking.secrets import commitment, seed_hashes
+from tip.protocols.masking.secrets import commitment, mask_keys, seed_hashes
 from tip.protocols.masking.signing import announced, configuration, content, genuine, opening, rostered, survivors_root
 from tip.protocols.masking.stages import (
     Advertised,
@@ -151,23 +151,29 @@ def delivery(own: Own, stage: Dealt, message: Delivery) -> Reply:
     known = set(stage.edges)
     if not set(message.dealers) <= set(message.peers) <= known:
         return _declined("delivered what no neighbor dealt")
-    if sum(holder in message.peers for holder in stage.rostered.holders) < own.parameters.threshold:
+    try:
+        here = from_bits(message.here, stage.rostered.agents)
+    except MalformedMessage as error:
+        return _declined(f"said nothing of who dealt: {error}")
+    if own.me not in here or not here.intersection(stage.rostered.holders) <= set(message.peers):
+        return _declined("left this agent or one of its holders out of what was dealt")
+    if sum(holder in here for holder in stage.rostered.holders) < own.parameters.threshold:
         return Reply(Declined("too few of this agent's holders are left"))
-    view = _looked_at(stage, message)
+    view = _looked_at(stage, message, here)
     queries = tuple(Query(message.round, own.me, peer) for peer in view.doubted)
     announcement, terms = stage.rostered.announcement, own.terms
     work = Prepare(message.round, announcement.model, terms.dimension, terms.modulus_bits)
     return Reply(Preparing(stage, view), queries, (work,))
 
 
-def _looked_at(stage: Dealt, message: Delivery) -> View:
+def _looked_at(stage: Dealt, message: Delivery, here: frozenset[AgentId]) -> View:
     """What a delivery holds for this agent: fast if all of it is in order, else piece by piece."""
     edges, context = stage.edges, stage.rostered.context
     expected = seed_hashes(edges[peer].seed for peer in message.peers)
     channels = {dealer: edges[dealer].channel for dealer in message.dealers}
     shares = all_opened(channels, message, context)
     if shares is not None and b"".join(expected) == message.seeds:
-        return View(content(message), message, shares, {})
+        return View(content(message), message, here, shares, {})
     doubted = {
         peer: MASK
         for place, peer in enumerate(message.peers)
@@ -179,14 +185,15 @@ def _looked_at(stage: Dealt, message: Delivery) -> View:
             shares[peer] = Piece.at(message, place).opened(channels[peer], context, peer, message.to)
         except MalformedMessage:
             doubted[peer] = CHANNEL
-    return View(content(message), message, shares, doubted)
+    return View(content(message), message, here, shares, doubted)
 
 
 def masks(own: Own, stage: Preparing | Covering) -> tuple[Seeds, Seeds]:
     """The seeds whose masks are added, and those whose masks are taken off: of two neighbors the lesser adds."""
     edges, around = stage.dealt.edges, stage.view.delivery.peers
-    add = tuple(edges[peer].seed for peer in around if own.me < peer)
-    subtract = tuple(edges[peer].seed for peer in around if peer < own.me)
+    here = stage.view.delivery.here
+    add = mask_keys((edges[peer].seed for peer in around if own.me < peer), here)
+    subtract = mask_keys((edges[peer].seed for peer in around if peer < own.me), here)
     return (own.secrets.own, *add), subtract
 
 
@@ -210,11 +217,11 @@ def survivors(own: Own, stage: Masked, message: Survivors) -> Reply:
         return _declined("named survivors that are not in the roster", Claim.TOO_FEW)
     if own.me not in agents:
         return Reply(Declined("this agent's vector came too late"))
-    if not agents & (set(fixed.holders) | stage.dealt.edges.keys()) <= set(stage.view.delivery.peers):
-        return _declined("named a survivor with whom an agent was given no mask")
+    if not agents <= stage.view.here:
+        return _declined("named a survivor that dealt nothing")
     if sum(holder in agents for holder in fixed.holders) < own.parameters.threshold:
         return Reply(Declined("too few of this agent's holders survived"))
-    root = survivors_root(message)
+    root = survivors_root(message.agents, stage.view.delivery.here)
     return Reply(Consented(stage, message.agents, root), (Consent(message.round, own.me, root),))
 
 

@@ -196,7 +196,7 @@ def _blamed(agent: Agent, question: Question, reply: Reply, reason: str) -> Faul
         return Fault((COORDINATOR,), f"the coordinator {reason}")
     shown = [exhibit(question)]
     if isinstance(question, Consents):
-        shown.append(exhibit(agent.said[Survivors].question))  # consents to what
+        shown += [exhibit(agent.said[kind].question) for kind in (Survivors, Delivery)]  # consents to what
     return case.fault(COORDINATOR, reply.claim, reason, *shown)
 
 

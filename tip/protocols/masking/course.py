@@ -117,6 +117,7 @@ class Masking:
     answer: ClassVar[type[Answer]] = MaskedInput
     asked: Agents
     drawn: Drawn
+    here: bytes = field(repr=False)
     deliveries: Mapping[AgentId, Delivery] = field(repr=False)
 
 

@@ -78,6 +78,7 @@ _TO_AGENTS: Final[Mapping[str, Mapping[str, str]]] = {
     },
     "Delivery": {
         "to": "for whom it is",
+        "here": "who dealt: presence is public (law 18)",
         "peers": "its neighbors that dealt: presence is public",
         "seeds": "hashes of pairwise seeds",
         "dealers": "who dealt it shares",

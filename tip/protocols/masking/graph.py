@@ -20,11 +20,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tip.crypto import derive
+from tip.errors import MalformedMessage
 from tip.protocols.masking.parameters import Graph
 from tip.randomness import Stream
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from tip.protocols.core import AgentId
     from tip.protocols.masking.parameters import Parameters
@@ -52,6 +53,21 @@ def _on_ring(context: bytes, place: int, size: int, reach: int) -> np.ndarray[tu
     at = int(np.flatnonzero(order == place)[0])
     near = np.concatenate([np.arange(-reach, 0), np.arange(1, reach + 1)])
     return np.sort(order[(at + near) % size])
+
+
+def as_bits(agents: Collection[AgentId], roster: Agents) -> bytes:
+    """A set of agents as one bit for each place of the roster, the first bit first, padded with zeros."""
+    return np.packbits([agent in agents for agent in roster]).tobytes()
+
+
+def from_bits(bits: bytes, roster: Agents) -> frozenset[AgentId]:
+    """The agents of the roster whose bit is set; raises `MalformedMessage` for bits of another form."""
+    if len(bits) != -(-len(roster) // 8):
+        raise MalformedMessage(f"{len(bits)} bytes say nothing about a roster of {len(roster)}")
+    flags = np.unpackbits(np.frombuffer(bits, dtype=np.uint8))
+    if flags[len(roster) :].any():
+        raise MalformedMessage("bits beyond the end of the roster are set")
+    return frozenset(roster[place] for place in np.flatnonzero(flags).tolist())
 
 
 def chosen_by(holders: Mapping[AgentId, Agents]) -> dict[AgentId, Agents]:

@@ -297,10 +297,10 @@ def _too_few(court: Court, accused: AgentId, shown: Sequence[bytes]) -> tuple[Ag
 
 def _were_given(court: Court, message: Consents, shown: Sequence[bytes]) -> bool:
     """Whether all consents are genuine, for the survivors in the other exhibit."""
-    if not shown:
+    if len(shown) < 2:
         raise MalformedMessage("the consents are to survivors that are not shown")
-    survivors = court.signed(shown[0], Survivors, COORDINATOR)
-    root, context = survivors_root(survivors), court.context(Consent)
+    survivors, delivery = court.signed(shown[0], Survivors, COORDINATOR), court.signed(shown[1], Delivery, COORDINATOR)
+    root, context = survivors_root(survivors.agents, delivery.here), court.context(Consent)
     return set(message.agents) <= set(survivors.agents) and all(
         genuine(
             court.directory.key(agent),

@@ -167,11 +167,16 @@ class Dealing:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """For one agent: its neighbors that dealt with their hashes of the pairwise seeds, and the shares that it holds."""
+    """For one agent: its neighbors that dealt with their hashes of the pairwise seeds, and the shares that it holds.
+
+    `here` says of everybody in the roster whether it dealt, one bit each: all agents mask for the same set, or their
+    masks do not fit together.
+    """
 
     round: Round
     sender: AgentId
     to: Agent
+    here: Opaque
     peers: Agents
     seeds: Opaque
     dealers: Agents

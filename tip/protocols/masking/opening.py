@@ -23,7 +23,7 @@ from tip.protocols.masking.evidence import Claim, exhibit
 from tip.protocols.masking.findings import edge_key, secret_fits
 from tip.protocols.masking.judging import share_list
 from tip.protocols.masking.messages import HASH, MASK, SHARE
-from tip.protocols.masking.secrets import mask_secret, own_hash, pairwise_seed, rebuilt, seed_hashes
+from tip.protocols.masking.secrets import mask_keys, mask_secret, own_hash, pairwise_seed, rebuilt, seed_hashes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -56,6 +56,7 @@ class Books:
     """What was signed in a round, as far as opening needs it."""
 
     context: bytes
+    here: bytes
     threshold: int
     keys: Mapping[AgentId, Keys]
     dealings: Mapping[AgentId, Dealing]
@@ -71,8 +72,8 @@ class Books:
         pairwise = self._pairwise(frozenset(survivors), around)
         if isinstance(pairwise, Stuck):
             return pairwise
-        add = tuple(seed for (survivor, other), seed in pairwise.items() if other < survivor)
-        subtract = tuple(seed for (survivor, other), seed in pairwise.items() if survivor < other)
+        add = mask_keys((seed for (survivor, other), seed in pairwise.items() if other < survivor), self.here)
+        subtract = mask_keys((seed for (survivor, other), seed in pairwise.items() if survivor < other), self.here)
         return Opened(add, (*own, *subtract))
 
     def _own(self, survivors: tuple[AgentId, ...]) -> tuple[bytes, ...] | Stuck:

@@ -21,7 +21,7 @@ from tip.protocols.masking.course import (
     Unmasking,
 )
 from tip.protocols.masking.exchange import Exchange
-from tip.protocols.masking.graph import chosen_by, holders_of
+from tip.protocols.masking.graph import as_bits, chosen_by, holders_of
 from tip.protocols.masking.messages import (
     HASH,
     SEALED,
@@ -119,12 +119,14 @@ def deliveries(state: Coordinator, stage: Gathering) -> Asked:
     sealed = held.sorted((message.sealed for message in dealt.values()), SEALED)
     shares = held.sorted((message.shares for message in dealt.values()), 2 * HASH)
     keys = held.sorted((message.keys for message in dealt.values()), HASH)
+    here = as_bits(dealt, stage.drawn.fixed.roster.agents)
     told = {}
     for agent in sorted(dealt):
         message = Delivery(
             state.desk.terms.round,
             COORDINATOR,
             agent,
+            here,
             masks.to(agent),
             seeds.to(agent),
             held.to(agent),
@@ -133,7 +135,7 @@ def deliveries(state: Coordinator, stage: Gathering) -> Asked:
             keys.to(agent),
         )
         told[agent] = _signed(state, stage.drawn.fixed.context, message)
-    return Masking(frozenset(told), stage.drawn, told), told
+    return Masking(frozenset(told), stage.drawn, here, told), told
 
 
 def survivors(state: Coordinator, stage: Masking) -> Asked:
@@ -141,7 +143,7 @@ def survivors(state: Coordinator, stage: Masking) -> Asked:
     agents = tuple(sorted(state.of(MaskedInput)))
     message = Survivors(state.desk.terms.round, COORDINATOR, agents)
     message = _signed(state, stage.drawn.fixed.context, message)
-    stage_now = Consenting(frozenset(agents), stage, agents, survivors_root(message))
+    stage_now = Consenting(frozenset(agents), stage, agents, survivors_root(agents, stage.here))
     return stage_now, dict.fromkeys(agents, message)
 
 

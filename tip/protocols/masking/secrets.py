@@ -110,6 +110,15 @@ def channel_secret(channel: bytes, peer: AgentId) -> bytes:
     return edge_secret(channel, "channel", peer)
 
 
+def mask_keys(seeds: Iterable[bytes], here: bytes) -> tuple[bytes, ...]:
+    """The keys of the pairwise masks, from the pairwise seeds and who dealt.
+
+    Two agents that were told different sets put masks on their vectors that do not cancel, and that nobody can take
+    off while both survive: a coordinator that tells two stories about who dealt spoils the sum, and sees nothing.
+    """
+    return tuple([derive(seed, "masking mask stream", here) for seed in seeds])
+
+
 def usable(public: bytes) -> bool:
     """Whether these 32 bytes are a key that an honest agent can have: canonical, and no point of small order.
 

@@ -273,6 +273,7 @@ def _open(state: Coordinator, stage: Unmasking) -> Step[Coordinator]:
     drawn = stage.masking.drawn
     books = Books(
         drawn.fixed.context,
+        stage.masking.here,
         state.desk.parameters.threshold,
         state.of(Keys),
         state.of(Dealing),

@@ -23,7 +23,7 @@ from tip.crypto import Identity, digest, verify
 from tip.crypto.merkle import Tree
 from tip.errors import ConfigurationError
 from tip.protocols.core import COORDINATOR, AgentId
-from tip.protocols.masking.messages import HASH, SIGNATURE, TABLE, Announce, Dealing, Keys, Message, Roster, Survivors
+from tip.protocols.masking.messages import HASH, SIGNATURE, TABLE, Announce, Dealing, Keys, Message, Roster
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -152,9 +152,9 @@ def words_hash(keys: Keys, dealing: Dealing) -> bytes:
     return digest("masking words", content(keys), content(dealing))
 
 
-def survivors_root(message: Survivors) -> bytes:
-    """What a consent names: the set itself, whoever signed the message that brought it."""
-    return digest("masking survivors", *map(_number, message.agents))
+def survivors_root(agents: tuple[AgentId, ...], here: bytes) -> bytes:
+    """What a consent names: the set to be opened, and who dealt, as the consenting agent was told."""
+    return digest("masking survivors", here, *map(_number, agents))
 
 
 def key_tree(message: Keys) -> Tree:

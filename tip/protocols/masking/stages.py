@@ -89,10 +89,14 @@ class Dealt:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What was delivered: with whom this agent has masks, whose shares it holds, what it could not use and why."""
+    """What was delivered: with whom this agent has masks, whose shares it holds, what it could not use and why.
+
+    `here` is everybody that dealt, as this agent was told.
+    """
 
     digest: bytes
     delivery: Delivery
+    here: frozenset[AgentId] = field(repr=False)
     shares: Mapping[AgentId, Shares]
     doubted: Mapping[AgentId, int]
 
