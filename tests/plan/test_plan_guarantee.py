@@ -164,7 +164,7 @@ def test_a_requirement_against_the_coordinator_under_clear_is_sized_for_one_shar
 
 
 def test_shares_are_sized_for_the_honest_of_the_minimum(plan: Plan) -> None:
-    """Law 4: h = 3715 - 401 - 15 left out. Mutants: colluders counted as honest; all enrolled counted."""
+    """Law 4: h = 3712 - 401 - 12 left out. Mutants: colluders counted as honest; all enrolled counted."""
     settled = settle(plan, SIZES)
     assert settled.masks is not None
     assert settled.masks.parameters.honest == 3299

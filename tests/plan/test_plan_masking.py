@@ -9,13 +9,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.stats import binom
 
 from tip.data import Population
 from tip.errors import BudgetExhausted, ConfigurationError
 from tip.ledger import Entry, Ledger
 from tip.plan import Plan, check, check_sizes
 from tip.plan.guarantee import settle
-from tip.plan.masking import MOST_RUNS, Masks, masks_of, reserved
+from tip.plan.masking import MOST_RUNS, Masks, masks_of, most_dropouts, reserved
 from tip.plan.sizing import Sizes
 from tip.plan.spending import limit, owner, with_ledger
 from tip.privacy.coalitions import Coalition
@@ -64,6 +65,23 @@ def test_parameters_are_for_the_largest_share_that_the_plan_names(settings: tupl
     assert found.corrupt == corrupt
     assert found.agents == (1000 if "sampling=fixed" in settings else 4015)
     assert found.minimum == PLAN.replace(*settings).cohort.minimum
+
+
+@pytest.mark.parametrize(("share", "invited"), [("0.05", 4015), ("0.1", 64), ("0.5", 100), ("0.3", 1000)])
+def test_drop_outs_are_those_that_chance_brings_about(share: str, invited: int) -> None:
+    """The mutant plans for the mean, which every second round exceeds."""
+    most = most_dropouts(Fraction(share), invited)
+    exceeded = binom.sf(most - 1, invited, float(share)) if most < invited else 0.0
+    assert exceeded <= 2.0**-30
+    assert binom.sf(int(Fraction(share) * invited), invited, float(share)) > 0.3
+
+
+def test_no_drop_outs_are_planned_beyond_the_minimum() -> None:
+    assert most_dropouts(Fraction(0), 4015) == 0
+    assert masks("dropout=0").parameters.dropouts == 0
+    assert masks().parameters.dropouts == most_dropouts(Fraction("0.05"), 4015) == 298
+    assert masks("minimum=3800").parameters.dropouts == 215
+    assert masks("minimum=3000").parameters.dropouts == 298
 
 
 def test_shares_are_counted_as_written() -> None:

@@ -3,7 +3,8 @@
 The parameters (`tip.protocols.masking.parameters`) are chosen for the agents that a round invites and for at most c of
 them that are corrupt, fixed before the graph is drawn. Whoever picks the cohort may pick all that are corrupt into it
 (law 4): c = min(floor(f N), cohort), f the largest share that the plan names, be it in a promise, in `cohort.colluding`
-or in `robustness.malicious`. Each round fails with a small probability, whatever the data: all rounds together stand
+or in `robustness.malicious`. They outlive as many drop-outs as chance brings about at `cohort.dropout`, or as leave the
+minimum, if these are fewer. Each round fails with a small probability, whatever the data: all rounds together stand
 in delta (law 7), and `privacy_bits` are chosen such that they take at most 2^-12 of it.
 """
 
@@ -83,13 +84,26 @@ def masks_of(plan: Plan, enrolled: int) -> Masks | None:
     invited = planned_cohort(plan, enrolled)
     if invited < 2:
         raise refusal(plan, "protocol.kind", f"{said(KIND)} hides nobody in a round of {invited} agent", instead=_MORE)
-    asked = _Asked(invited, _corrupt(plan, invited, enrolled), exact(plan.cohort.dropout), plan.protocol.coordinator)
+    corrupt, dropouts = _corrupt(plan, invited, enrolled), most_dropouts(exact(plan.cohort.dropout), invited)
+    asked = _Asked(invited, corrupt, dropouts, plan.protocol.coordinator)
     try:
         parameters = asked.planned(plan.cohort.minimum, _bits(plan))
     except ConfigurationError as error:
         raise _refused(plan, asked, error) from error
     rounds = plan.algorithm.rounds
     return Masks(parameters, rounds, min(1.0, up(rounds * Fraction(parameters.failure))))
+
+
+def most_dropouts(share: Fraction, invited: int) -> int:
+    """How many of the invited drop out at most, each by itself with this chance, but for a probability of 2^-30.
+
+    Bernstein: P[X >= nq + t] <= exp(-t^2 / (2 (v + t/3))), v = nq(1-q); solved for L = 30 log 2.
+    """
+    if not share:
+        return 0
+    spread, wanted = float(invited * share * (1 - share)), 30 * math.log(2)
+    beyond = wanted / 3 + math.sqrt(wanted**2 / 9 + 2 * spread * wanted)
+    return min(invited, math.ceil(invited * share + Fraction(beyond)))
 
 
 def reserved(delta: float) -> float:
@@ -111,7 +125,7 @@ class _Asked:
 
     invited: int
     corrupt: int
-    dropout: Fraction
+    dropouts: int
     coordinator: str
 
     def planned(self, minimum: int, bits: int) -> Parameters:
@@ -134,7 +148,7 @@ def _planned(asked: _Asked, minimum: int, bits: int) -> Parameters:
     return plan_masking(
         asked.invited,
         Fraction(asked.corrupt, asked.invited),
-        asked.dropout,
+        Fraction(max(0, min(asked.dropouts, asked.invited - minimum)), asked.invited),
         coordinator=asked.coordinator,
         privacy_bits=bits,
         minimum=minimum,
@@ -156,9 +170,10 @@ def _bits(plan: Plan) -> int:
 
 def _refused(plan: Plan, asked: _Asked, error: ConfigurationError) -> ConfigurationError:
     """The refusal at the key that is the easiest to change: the minimum, the coordinator, or the shares."""
-    bits, most = _bits(plan), int((1 - asked.dropout) * asked.invited)
+    dropout = exact(plan.cohort.dropout)
+    bits, most = _bits(plan), int((1 - dropout) * asked.invited)
     told = f"{asked.invited:,} agents a round, of whom {asked.corrupt:,} may be corrupt"
-    told += f" and {float(asked.dropout):g} drop out" if asked.dropout else ""
+    told += f" and {float(dropout):g} drop out" if dropout else ""
     why = f"{told}: {' '.join(part for part in (error.what, error.why) if part)}"
     if asked.possible(most, bits):
         least = _least(asked, plan.cohort.minimum, most, bits)
