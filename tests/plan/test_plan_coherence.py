@@ -72,7 +72,7 @@ REFUSED = [
     (("protocol.kind=prio",), 'protocol.kind = "prio" does not exist yet', '"clear", "ideal" or "masking"'),
     (("protocol.kind=gopa",), 'protocol.kind = "gopa" does not exist yet', '"clear", "ideal" or "masking"'),
     (("protocol.kind=local",), 'protocol.kind = "local" does not exist yet', '"clear", "ideal" or "masking"'),
-    (("engine=machines",), 'execution.engine = "machines" does not exist yet', '"vectorized"'),
+    (("engine=ray",), 'execution.engine = "ray" does not exist yet', '"vectorized" or "machines"'),
     (("engine=ray",), "does not exist yet", '"vectorized"'),
     (("model.kind=mlp",), 'model.kind = "mlp" does not exist yet', '"linear", "logistic" or "softmax"'),
     (("algorithm.kind=scaffold",), "does not exist yet", '"fedsgd" or "fedavg"'),

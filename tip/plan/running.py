@@ -62,7 +62,10 @@ class Execution:
     TABLE: ClassVar[str] = "execution"
     engine: str = field(
         default="vectorized",
-        metadata=key(Choice(("vectorized",), ("machines", "processes", "ray")), "what carries the rounds out"),
+        metadata=key(
+            Choice(("vectorized", "machines"), ("processes", "ray")),
+            "what carries the rounds out: arrays that compute what the protocol must yield, or its own messages",
+        ),
     )
     block: int = field(default=200, metadata=key(Whole(1), "agents computed at once"))
     threads: int = field(default=1, metadata=key(Whole(1, 1024), "threads of the engine"))

@@ -14,6 +14,7 @@ from tip.plan.refusals import exact
 from tip.plan.settling import public_choices, ready
 from tip.randomness import SYSTEM, Entropy
 from tip.simulation.cohorts import Cohorts
+from tip.simulation.machines import Machines, protocols
 from tip.simulation.vectorized import Engine, Liars, Plain, Private
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from tip.learning import Model, ServerOptimizer
     from tip.plan.guarantee import Settled
     from tip.plan.tables import Plan
+    from tip.simulation.machines import GivenUp
+    from tip.simulation.vectorized import Floats, Indices, Sum
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,13 @@ class Federation:
     engine: Engine = field(repr=False)
     entropy: Entropy
     notes: tuple[str, ...] = ()
+    machines: Machines | None = None
+
+    def summed(self, cohort: Indices, answering: Indices, parameters: Floats, number: int) -> Sum | GivenUp:
+        """The ring sum of a round, by the engine that the plan names."""
+        if self.machines is None:
+            return self.engine.sum_of(answering, parameters, number)
+        return self.machines.sum_of(cohort, answering, parameters, number)
 
     @property
     def minimum(self) -> int:
@@ -73,7 +83,15 @@ def prepare(plan: Plan) -> Federation:
         engine=engine,
         entropy=entropy,
         notes=begun.split.notes,
+        machines=_machines(plan, settled, engine, entropy),
     )
+
+
+def _machines(plan: Plan, settled: Settled, engine: Engine, entropy: Entropy) -> Machines | None:
+    """The protocol's own machines, where the plan wants them."""
+    if plan.execution.engine != "machines":
+        return None
+    return Machines(engine, protocols(plan.protocol.kind, settled.masks, entropy), plan.cohort.minimum)
 
 
 def _cohorts(plan: Plan, settled: Settled) -> Cohorts:

@@ -13,12 +13,14 @@ from tip.report.history import Round
 from tip.simulation.charging import has_ledger
 from tip.simulation.cohorts import Participation
 from tip.simulation.evaluation import evaluate
+from tip.simulation.machines import GivenUp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from tip.learning import ServerState
     from tip.simulation.federation import Federation
+    from tip.simulation.vectorized import Indices
 
 EVALUATIONS: Final = 50  # at most about so many points on a learning curve
 
@@ -64,8 +66,11 @@ def _play(
     if charge is not None:
         charge(progress)
     if len(answering) < max(federation.minimum, 1):
-        return replace(progress, done=number), _given_up(federation, progress, number, len(cohort), len(answering))
-    summed = federation.engine.sum_of(answering, progress.server.parameters, number)
+        reason = f"{len(answering):,} agents answered, {federation.minimum:,} are needed; nothing was released"
+        return replace(progress, done=number), _given_up(federation, progress, (cohort, answering), reason)
+    summed = federation.summed(cohort, answering, progress.server.parameters, number)
+    if isinstance(summed, GivenUp):
+        return replace(progress, done=number), _given_up(federation, progress, (cohort, answering), summed.reason)
     mean = federation.engine.channel.release(summed.total, len(answering)) / federation.cohorts.planned
     server = federation.optimizer.update(progress.server, mean)
     progress = replace(progress, server=server, done=number, released=progress.released + 1)
@@ -85,15 +90,16 @@ def _play(
     )
 
 
-def _given_up(federation: Federation, progress: Progress, number: int, cohort: int, answering: int) -> Round:
+def _given_up(federation: Federation, progress: Progress, who: tuple[Indices, Indices], reason: str) -> Round:
     """A round that released nothing; who sent stays charged."""
+    cohort, answering = who
     epsilon, delta = federation.settled.spent(progress.participation.most)
     return Round(
-        number=number,
-        cohort=cohort,
-        survivors=answering,
+        number=progress.done + 1,
+        cohort=len(cohort),
+        survivors=len(answering),
         released=False,
-        reason=f"{answering:,} agents answered, {federation.minimum:,} are needed; nothing was released",
+        reason=reason,
         epsilon_spent=epsilon,
         delta_spent=delta,
         update_norm=None,
