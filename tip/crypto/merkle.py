@@ -31,15 +31,19 @@ def _leaf(item: bytes) -> bytes:
 class Tree:
     """The tree over a list of byte strings; the empty list's root is SHA-256 of nothing."""
 
-    __slots__ = ("_levels",)
+    __slots__ = ("_levels", "size")
 
     def __init__(self, items: Sequence[bytes]) -> None:
+        self.size = len(items)
         level = [sha256(b"\x00" + item).digest() for item in items]
         self._levels = [level]
         while len(level) > 1:
             pairs = zip(level[::2], level[1::2], strict=False)  # an odd last one has no partner
             joined = [sha256(b"\x01" + left + right).digest() for left, right in pairs]
-            level = joined + level[len(joined) * 2 :]
+            if len(level) % 2:
+                joined.append(level[-1])
+                level.append(b"")  # beside the odd one there is nothing
+            level = joined
             self._levels.append(level)
 
     @property
@@ -49,14 +53,10 @@ class Tree:
 
     def path(self, place: int) -> tuple[bytes, ...]:
         """The hashes beside the way from an item to the root, from below; `IndexError` for no such item."""
-        if not 0 <= place < len(self._levels[0]):
-            raise IndexError(f"a list of {len(self._levels[0])} items has no item {place}")
-        beside = []
-        for level in self._levels[:-1]:
-            if place ^ 1 < len(level):
-                beside.append(level[place ^ 1])
-            place //= 2
-        return tuple(beside)
+        if not 0 <= place < self.size:
+            raise IndexError(f"a list of {self.size} items has no item {place}")
+        beside = [level[(place >> height) ^ 1] for height, level in enumerate(self._levels[:-1])]
+        return tuple([node for node in beside if node])
 
 
 def root_of(item: bytes, place: int, size: int, path: Sequence[bytes]) -> bytes:
