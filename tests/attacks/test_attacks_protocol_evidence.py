@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import pytest
@@ -23,6 +23,7 @@ from tip.attacks.protocol import (
     Refuses,
     ShrunkCohort,
     SmallRoster,
+    SubstitutedNeighbors,
     Together,
     TwoConsents,
     WrongSeedGiven,
@@ -31,17 +32,38 @@ from tip.attacks.protocol import (
     compared,
     play,
 )
+from tip.crypto import KeyPair, digest
 from tip.errors import MalformedMessage
 from tip.protocols.core import COORDINATOR, AgentId, Body, Fault, Round, Terms
-from tip.protocols.loopback import Network, Task
-from tip.protocols.masking import Directory, Masked, judge, plan_masking, under
-from tip.protocols.masking.evidence import EVIDENCE, Claim, Evidence, exhibits, read
-from tip.protocols.masking.messages import MaskedInput, Unmask
+from tip.protocols.loopback import Loopback, Network, Task
+from tip.protocols.masking import TABLE, Directory, Masked, judge, plan_masking, under
+from tip.protocols.masking.evidence import EVIDENCE, Case, Claim, Evidence, exhibit, exhibits, read
+from tip.protocols.masking.messages import (
+    CHANNEL,
+    HASH,
+    MASK,
+    Announce,
+    Complaint,
+    Dealing,
+    Delivery,
+    Keys,
+    MaskedInput,
+    Message,
+    Peers,
+    Proof,
+    Roster,
+    Unmask,
+)
+from tip.protocols.masking.signing import announced, opening, rostered, signed, words_hash
 from tip.randomness import Entropy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tip.attacks.protocol import AgentAttack
+
+M = TypeVar("M")
+S = TypeVar("S", bound=Message)
 SEED = Entropy.seeded(20261201)
 AGENTS, SIZE = 12, 9
 LIAR, VICTIM = AgentId(3), AgentId(5)
@@ -204,3 +226,91 @@ def rewritten(name: str, **changes: object) -> bytes:
 
 def joined(pieces: tuple[bytes, ...]) -> bytes:
     return b"".join([len(piece).to_bytes(4, "little") + piece for piece in pieces])
+
+
+# Colluding parties that sign a second version of their words to frame an honest one.
+
+
+class Bench:
+    """All signed words of one round, and the means to sign more of them."""
+
+    def __init__(self, attack: AgentAttack | None = None) -> None:
+        self.protocol, self.task = federation()
+        if attack is None:
+            loopback = Loopback(TABLE, self.task)
+            self.transcript = self.protocol.run(loopback, self.task).transcript
+        else:
+            self.transcript = attack.play(self.protocol, self.task, LIAR).outcome.transcript
+        announcement, roster = self.told(VICTIM, Announce), self.told(VICTIM, Roster)
+        self.case = Case(Round(1), LIAR, announcement, roster)
+        self.context = rostered(announced(opening(self.protocol.cast.directory), announcement), roster)
+
+    def told(self, agent: AgentId, kind: type[M]) -> M:
+        return next(row.message for row in self.transcript.of(agent) if isinstance(row.message, kind))
+
+    def said(self, agent: AgentId, kind: type[M]) -> M:
+        rows = self.transcript.of(COORDINATOR)
+        return next(row.message for row in rows if isinstance(row.message, kind) and row.message.sender == agent)
+
+    def signed(self, message: S) -> S:
+        return signed(self.protocol.cast.agents[message.sender], self.context, message)
+
+    def judged(self, accused: AgentId, claim: Claim, *shown: bytes) -> tuple[AgentId, ...]:
+        return judged(self.case.against(accused, claim, *shown))
+
+
+def test_a_dealer_and_a_holder_cannot_frame_the_coordinator_by_a_second_dealing() -> None:
+    bench = Bench()
+    dealing = bench.said(LIAR, Dealing)
+    delivery = bench.told(dealing.holders[0], Delivery)
+    second = bench.signed(replace(dealing, sealed=bytes(len(dealing.sealed))))
+    keys = exhibit(bench.said(LIAR, Keys))
+    proof = bench.signed(Proof(Round(1), LIAR, VICTIM, keys, exhibit(second), b""))  # not the coordinator's own word
+    for other in (exhibit(second), exhibit(proof), exhibit(replace(proof, sender=COORDINATOR))):
+        assert bench.judged(COORDINATOR, Claim.GARBLED, exhibit(delivery), other) == ()
+
+
+def test_a_holder_cannot_frame_a_dealer_by_second_keys() -> None:
+    bench = Bench()
+    keys, dealing, peers = bench.said(VICTIM, Keys), bench.said(VICTIM, Dealing), bench.told(VICTIM, Peers)
+    holder = dealing.holders[0]
+    first, secret = bench.said(holder, Keys), digest("a secret key made up later")
+    at = first.peers.index(VICTIM) * HASH
+    channel = first.channel[:at] + KeyPair.from_secret(secret).public + first.channel[at + HASH :]
+    second = bench.signed(replace(first, channel=channel))
+    complaint = bench.signed(Complaint(Round(1), holder, VICTIM, CHANNEL, secret, words_hash(keys, dealing)))
+    shown = [exhibit(keys), exhibit(dealing), exhibit(second), exhibit(complaint)]
+    for told in (peers.channel + peers.mask, b"", second.channel + second.mask):
+        assert bench.judged(VICTIM, Claim.BAD_DEALING, *shown, told) == ()
+    assert bench.judged(holder, Claim.TWO_STORIES, exhibit(first), exhibit(second)) == (holder,)
+
+
+def test_a_dealer_cannot_frame_who_complained_by_a_better_dealing() -> None:
+    bench = Bench(LyingSeedHash(VICTIM))
+    complaint, keys, dealing = bench.said(VICTIM, Complaint), bench.said(LIAR, Keys), bench.said(LIAR, Dealing)
+    told = bench.told(LIAR, Peers)
+    good = Bench().said(LIAR, Dealing)  # what an honest dealer with the same secrets signs
+    better = bench.signed(replace(good, signature=bytes(64)))
+    own = exhibit(bench.said(VICTIM, Keys))
+    rest = (own, exhibit(complaint), told.channel + told.mask)
+    assert better != dealing
+    assert bench.judged(VICTIM, Claim.BAD_DEALING, exhibit(keys), exhibit(better), *rest) == ()
+    assert bench.judged(LIAR, Claim.BAD_DEALING, exhibit(keys), exhibit(dealing), *rest) == (LIAR,)
+
+
+def test_a_coordinator_cannot_frame_a_victim_by_keys_that_it_made_up() -> None:
+    protocol, task = federation()
+    attempt = SubstitutedNeighbors(VICTIM, HELPERS).play(protocol, task)
+    bench = Bench()
+    bench.transcript = attempt.outcome.transcript
+    keys, dealing, peers = bench.said(VICTIM, Keys), bench.said(VICTIM, Dealing), bench.told(VICTIM, Peers)
+    cheated = [peer for peer in dealing.peers if peer not in dealing.holders and peer not in HELPERS]
+    assert cheated
+    for peer in cheated:
+        secret = protocol.cast.secrets(Round(1))[peer].edge(MASK, VICTIM)  # the most that the coordinator could know
+        complaint = bench.signed(Complaint(Round(1), peer, VICTIM, MASK, secret, words_hash(keys, dealing)))
+        shown = [exhibit(keys), exhibit(dealing), exhibit(bench.said(peer, Keys)), exhibit(complaint)]
+        assert bench.judged(VICTIM, Claim.BAD_DEALING, *shown, peers.channel + peers.mask) == ()
+        assert not any(
+            row.message.sender == peer for row in bench.transcript.received if type(row.message) is Complaint
+        )
