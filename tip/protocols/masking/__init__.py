@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 from tip.protocols.masking.flow import ASSUMPTIONS, FLOW, PROTOCOL, flow, unmasked
+from tip.protocols.masking.groups import run_groups
 from tip.protocols.masking.judging import judge
 from tip.protocols.masking.messages import TABLE
 from tip.protocols.masking.parameters import Parameters, plan_masking
@@ -28,6 +29,7 @@ __all__ = [
     "flow",
     "judge",
     "plan_masking",
+    "run_groups",
     "under",
     "unmasked",
 ]
