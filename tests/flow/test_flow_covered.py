@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from fractions import Fraction
 from itertools import product
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -19,6 +20,9 @@ from tip.flow.verification import verify
 from tip.flow.view import view
 from tip.privacy.guarantees import Security, Status
 from tip.privacy.statements import Neighboring
+
+if TYPE_CHECKING:
+    from tip.flow.derivation import Node
 
 NOBODY = np.zeros(0, np.int64)
 COORDINATOR = frozenset({"coordinator"})
@@ -59,6 +63,21 @@ def test_masked_vectors_add_nothing_to_the_sum(against: str) -> None:
     assert names - {a.name for a in plain.guarantee.assumptions} == {"masks-pseudorandom"}
     assert found.guarantee.security is Security.COMPUTATIONAL
     assert verify(found).holds
+    assert found.root.find("view").numbers["covered"] == 5 - len(found.colluders)
+    assert "covered" not in plain.root.find("view").numbers
+
+
+def test_the_check_counts_covered_rows_again() -> None:
+    """Mutants: one row fewer, and none named at all."""
+    found = derive(masked(), "coordinator", delta=1e-5)
+    for numbers in ({"covered": 4}, {"covered": 0}):
+        with pytest.raises(VerificationFailed, match="covered"):
+            verify(replace(found, root=_changed(found.root, numbers)))
+
+
+def _changed(node: Node, numbers: dict[str, int]) -> Node:
+    own = {**node.numbers, **numbers} if node.rule == "view" else node.numbers
+    return replace(node, numbers=own, premises=tuple(_changed(premise, numbers) for premise in node.premises))
 
 
 @pytest.mark.parametrize("says", ["update + share", "update + share + 2 * mask", "update + share + 4 * mask"])

@@ -3,8 +3,9 @@
 A step is worded from its rule and its numbers, never from the English text that stands in it, so that both languages
 say the same. Places in braces are names of the step's numbers (`docs/flow-rules.md`); beside those there are `{mu}`
 (the root of `mu_squared`), `{bounds}` (what is known of `mu_squared`, `rho` and `ratio`), `{unless}` (the probability
-of a failure, where there is one), `{alike}` (how many rounds a view stands for) and `{modulo}`. A rule that a table
-lacks is a type error; a variant that it lacks is found by `tests/explain/test_explain_steps.py`.
+of a failure, where there is one), `{alike}` (how many rounds a view stands for), `{hidden}` (rows that masks cover) and
+`{modulo}`. A rule that a table lacks is a type error; a variant that it lacks is found by
+`tests/explain/test_explain_steps.py`.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ class Steps:
     begun: str  # before bounds
     unless: str
     alike: str
+    hidden: str
     modulo: str
     values: Mapping[str, str]  # of `why` and `from`, where the numbers are listed
     sources: Mapping[str, str]  # words in the sources of rules

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from tip.explain.tongue import Tongue
     from tip.flow.derivation import Node, Scalar
 
-_HELPERS: Final = frozenset({"counted", "bounds", "joined", "begun", "unless", "alike", "modulo", "values", "sources"})
+_HELPERS: Final = frozenset(
+    {"counted", "bounds", "joined", "begun", "unless", "alike", "hidden", "modulo", "values", "sources"}
+)
 RULES: Final = tuple(part.name for part in fields(Steps) if part.name not in _HELPERS)
 _FROM_BELOW: Final = frozenset({"lower", "own_variance", "connectivity", "share_variance"})
 
@@ -78,6 +80,7 @@ def _places(node: Node, tongue: Tongue) -> dict[str, str]:
     places["bounds"] = f"{steps.begun}{known}" if known else ""
     places["unless"] = steps.unless.format(**places) if numbers.get("failure") else ""
     places["alike"] = steps.alike.format(**places) if _whole(numbers.get("times")) > 1 else ""
+    places["hidden"] = steps.hidden.format(**places) if _whole(numbers.get("covered")) > 0 else ""
     places["modulo"] = steps.modulo.format(**places) if numbers.get("ring") else ""
     if node.rule == "not proven":
         places["reason"] = reason_in_words(node.says.rstrip("."), tongue)

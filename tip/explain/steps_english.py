@@ -69,7 +69,8 @@ ENGLISH_STEPS: Final = Steps(
     shuffling="mixing {reports}, by somebody outside the coalition, leaves epsilon at most {epsilon} at delta {delta}",
     sampling="each agent takes part with a probability of at most {rate}, drawn on its own, and the coalition cannot "
     "see who does; {times}",
-    view="of {messages} the coalition sees {rows} in {secrets} and {noises} that it does not know{modulo}{alike}",
+    view="of {messages} the coalition sees {rows} in {secrets} and {noises} that it does not know{modulo}{alike}"
+    "{hidden}",
     not_proven="what is missing: {reason}",
     counted={
         "agents": ("1 agent", "{} agents"),
@@ -82,6 +83,7 @@ ENGLISH_STEPS: Final = Steps(
         "functionals": ("1 combination", "{} combinations"),
         "reports": ("1 honest report", "{} honest reports"),
         "rows": ("1 equation", "{} equations"),
+        "covered": ("1 further equation", "each of {} further equations"),
         "secrets": ("1 secret", "{} secrets"),
         "noises": ("1 noise", "{} noises"),
     },
@@ -94,6 +96,7 @@ ENGLISH_STEPS: Final = Steps(
     begun=": ",
     unless=", but for a failure of probability at most {failure}",
     alike="; it stands for {times} that are alike",
+    hidden="; {covered} lies under a mask of its own, is uniform and tells nothing",
     modulo=", modulo 2^{ring}",
     values={
         word: word

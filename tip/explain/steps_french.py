@@ -71,7 +71,8 @@ FRENCH_STEPS: Final = Steps(
     "delta = {delta}",
     sampling="chaque agent participe avec une probabilité d’au plus {rate}, tirée de son côté, et la coalition ne peut "
     "pas voir qui participe ; {times}",
-    view="de {messages}, la coalition voit {rows} en {secrets} et {noises} qu’elle ne connaît pas{modulo}{alike}",
+    view="de {messages}, la coalition voit {rows} en {secrets} et {noises} qu’elle ne connaît pas{modulo}{alike}"
+    "{hidden}",
     not_proven="ce qui manque : {reason}",
     counted={
         "agents": ("1 agent", "{} agents"),
@@ -84,6 +85,7 @@ FRENCH_STEPS: Final = Steps(
         "functionals": ("1 combinaison", "{} combinaisons"),
         "reports": ("1 rapport honnête", "{} rapports honnêtes"),
         "rows": ("1 équation", "{} équations"),
+        "covered": ("1 autre équation", "chacune des autres équations, au nombre de {},"),
         "secrets": ("1 secret", "{} secrets"),
         "noises": ("1 bruit", "{} bruits"),
     },
@@ -96,6 +98,7 @@ FRENCH_STEPS: Final = Steps(
     begun=" : ",
     unless=", sauf défaillance de probabilité d’au plus {failure}",
     alike=" ; elle vaut pour {times} semblables",
+    hidden=" ; {covered} est sous un masque à elle, uniforme, et n’apprend rien",
     modulo=", modulo 2^{ring}",
     values={
         "named": "nommés",

@@ -63,7 +63,7 @@ class Seen:
     told: tuple[str, ...] = ()  # the messages that the coalition sees unknown rows of, repeated ones too
     small: bool = False
     projected: bool = False
-    covered: bool = False  # whether rows were left out that a mask of their own hides altogether
+    covered: int = 0  # rows that were left out, since a mask of their own hides them altogether
     _made: dict[str, Solver] = field(default_factory=dict, repr=False)
     _projections: dict[str, Projection] = field(default_factory=dict, repr=False)
     _losses: dict[int, Loss] = field(default_factory=dict, repr=False)
@@ -134,7 +134,7 @@ def seen(flow: Flow, messages: tuple[str, ...], *, parties: frozenset[str], coll
         exact = exact_view(flow, messages, parties=parties, colluders=colluders)
         full = _with_coefficients(full, exact) if delicate else full
     left = full if exact is not None else uncovered(full)
-    covered, full = left is not full, left
+    covered, full = full.A.shape[0] - left.A.shape[0], left
     told = tuple(flow.messages[number].name for number in np.unique(full.row_message).tolist())
     kept = _distinct(full, exact)
     if len(kept) < full.A.shape[0]:
@@ -199,6 +199,8 @@ def view_node(seen: Seen) -> Node:
         "times": view.times,
         "ring": view.ring,
     }
+    if seen.covered:
+        numbers["covered"] = seen.covered
     spoken_of = f"{rows:,} equations in {secrets:,} secrets and {noises:,} noises"
     says = f"of {', '.join(view.messages)} the coalition sees {spoken_of}"
     return Node("view", says, numbers, source="docs/flow-rules.md, view")

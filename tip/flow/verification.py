@@ -232,7 +232,7 @@ class _Check:
         later = node.premises[len(seen) :]
         parts += [answer(premise, watch, report, coalition) for premise, report in zip(later, answers, strict=True)]
         reached = results.composed(parts)
-        reached = replace(reached, masked=reached.masked or any(some.covered for some in found))
+        reached = replace(reached, masked=reached.masked or any(some.covered > 0 for some in found))
         results.stated(node, reached)
         told = "1 block" if number == 1 else f"{number} blocks"
         self._claim(f"{told} about agent {agent} compose{'s' if number == 1 else ''}")

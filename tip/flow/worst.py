@@ -59,7 +59,7 @@ class Sees:
                 refused = refused or f"a rule for {', '.join(names)}: {error}"
             else:
                 kept += [view] if view.view.A.nnz else []
-                covered = covered or view.covered
+                covered = covered or view.covered > 0
         return cls(terms, insiders, tuple(kept), refused or _hidden(insiders, kept), covered)
 
     def about(self, agent: int) -> Outcome:

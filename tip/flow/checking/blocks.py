@@ -30,7 +30,7 @@ _WHOLE_RULES: Final = ("integer sum", "integer certificate", "additive laplace")
 def sheets(watch: Watch) -> list[Sheet]:
     """All blocks of which the coalition sees anything that it does not know, though masks may leave nothing of it."""
     found = (sheet(watch, block) for block in blocks(watch.crowd.flow))
-    return [some for some in found if any(some.A) or some.covered]
+    return [some for some in found if any(some.A) or some.covered > 0]
 
 
 def block(node: Node, some: Sheet, agent: int, watch: Watch, coalition: Coalition) -> Reached:
@@ -205,6 +205,8 @@ def recount(node: Node, some: Sheet) -> None:
     want(node.rule == "view", node.rule, 'stands where a step "view" is wanted')
     want(not node.premises, node.rule, "rests on further steps")
     want(word(node, "messages") == ", ".join(some.messages), node.rule, f"the block is {', '.join(some.messages)}")
+    hidden = node.numbers.get("covered", 0)
+    want(hidden == some.covered, node.rule, f"covered = {hidden} was counted again as {some.covered}")
     counted = {"rows": len(some.A), "secrets": len(some.secrets), "noises": len(some.noises)}
     for name, value in {**counted, "times": some.times, "ring": some.ring}.items():
         want(count(node, name) == value, node.rule, f"{name} = {node.numbers[name]} was counted again as {value}")

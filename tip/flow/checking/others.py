@@ -65,7 +65,7 @@ class Others:
         if len(answers) == 1 and not parts:
             return mixed(self.watch, answers[0], self.coalition, self.delta)
         whole = results.composed([*parts, *(alone(self.watch, report) for report in answers)])
-        return replace(whole, masked=whole.masked or any(some.covered for some in self.blocks))
+        return replace(whole, masked=whole.masked or any(some.covered > 0 for some in self.blocks))
 
     def _rounds(self, some: Sheet, one: Reached) -> Reached:
         """All rounds of a block, on samples where the proof credits them and law 5 does."""

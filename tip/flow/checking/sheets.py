@@ -43,7 +43,7 @@ class Sheet:
     noises: list[Column]
     agent_of: list[int]  # the agent of each secret column
     alike: bool = False  # whether one round stands for all
-    covered: bool = False  # whether rows are left out that a mask of their own hides
+    covered: int = 0  # rows that are left out, since a mask of their own hides them
 
     def secret(self, column: int) -> Secret:
         """The secret behind a column."""
@@ -108,7 +108,7 @@ def sheet(watch: Watch, block: tuple[str, ...]) -> Sheet:
     rows = [row for name in shown for row in left[name]]
     distinct = _distinct(rows) if len(shown) > 1 else rows
     counted = _numbered(watch, (kept, shown), distinct, times=times or 1, ring=ring)
-    return replace(counted, alike=times > 0, covered=len(rows) < sum(map(len, found.values())))
+    return replace(counted, alike=times > 0, covered=sum(map(len, found.values())) - len(rows))
 
 
 def _kept(watch: Watch, block: tuple[str, ...]) -> tuple[str, ...]:
