@@ -330,3 +330,17 @@ def test_missing_files_folders_and_huge_files_are_refused(runner: CliRunner, tmp
     assert "larger than any derivation" in refused(runner, "verify", huge)
     huge.unlink()
     assert "does not exist" in refused(runner, "explain", tmp_path / "none.toml", "--for", "engineer")
+
+
+def test_masks_of_a_plan_are_told_in_both_languages(runner: CliRunner) -> None:
+    told = {
+        ("engineer", "en"): "consents to the set that is summed",
+        ("engineer", "fr"): "accords sur l’ensemble sommé",
+        ("participant", "en"): "cancel out in the total",
+        ("participant", "fr"): "s’annulent dans le total",
+    }
+    for (audience, language), words in told.items():
+        found = runner.invoke(app, ["explain", str(SURVEY), "--for", audience, "--lang", language])
+        assert words in found.stdout.replace("\n  ", " ")
+        ideal = ["explain", str(SURVEY), "--for", audience, "--lang", language, "-c", "protocol.kind=ideal"]
+        assert words not in runner.invoke(app, ideal).stdout.replace("\n  ", " ")

@@ -11,11 +11,14 @@ from tip.errors import ConfigurationError
 from tip.explain import AUDIENCES, LANGUAGES, in_words
 from tip.explain.curves import trade_off_svg
 from tip.explain.diagrams import svg
+from tip.explain.masks import masks_in_words
 from tip.explain.mermaid import mermaid
 from tip.files import parse_object, strict_json, write_atomically
 from tip.flow.files import from_json, to_json
 from tip.flow.model import Flow
 from tip.flow.verification import verify
+from tip.plan import Plan
+from tip.plan.masking import masks_of
 from tip.plan.proving import Subject, derive, read
 
 if TYPE_CHECKING:
@@ -61,6 +64,8 @@ def explain_one(path: Path, config: Iterable[str], asked: Asked, *, json: bool) 
         sentences(console, [proven.flow.about] if isinstance(subject, Flow) and proven.flow.about else [])
         protocol = "" if isinstance(subject, Flow) else subject.protocol.kind
         sentences(console, in_words(proven.guarantee, audience, language, derivation=proven, protocol=protocol))
+        if isinstance(subject, Plan) and (masks := masks_of(subject, proven.flow.enrolled)) is not None:
+            sentences(console, masks_in_words(masks.told, audience, language))
     return 0 if proven.guarantee.epsilon is not None else _REQUEST
 
 

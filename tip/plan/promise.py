@@ -31,7 +31,7 @@ class Cohort:
     minimum: int = field(
         metadata=key(
             Whole(1),
-            "fewest answers: with fewer the round is given up and nothing is released",
+            "fewest answers: with fewer the round is given up and nothing is released; masks want a least one too",
             example="900",
             privacy=True,
         )
@@ -69,7 +69,11 @@ class Protocol:
     )
     coordinator: str = field(
         metadata=key(
-            Choice(("curious", "malicious")), "what the coordinator is taken for", example='"malicious"', privacy=True
+            Choice(("curious", "malicious")),
+            "what the coordinator is taken for: one that follows and looks, or one that deviates at will; degree and "
+            "thresholds of masks are calculated for it",
+            example='"malicious"',
+            privacy=True,
         )
     )
     modulus_bits: int = field(
