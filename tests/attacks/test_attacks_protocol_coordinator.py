@@ -196,16 +196,19 @@ def test_invented_agents_take_everything_where_rosters_and_keys_are_not_checked(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     assert played(InventedAgents(VICTIM, HELPERS)).convicted == {COORDINATOR}
-    monkeypatch.setattr(answers, "require_signed", lambda *_: None)
-    assert not alone(played(InventedAgents(VICTIM, HELPERS)))  # the roster is checked
     real = answers.roster
 
     def unchecked(own: Own, stage: stages.Advertised, message: Roster) -> answers.Reply:
         everybody = replace(own.directory, agents=dict.fromkeys(message.agents, b"") | dict(own.directory.agents))
         return real(replace(own, directory=everybody), stage, message)
 
+    monkeypatch.setattr(answers, "require_signed", lambda *_: None)
+    assert not alone(played(InventedAgents(VICTIM, HELPERS)))  # the roster is checked
+    monkeypatch.undo()
     monkeypatch.setattr(signing.Directory, "__post_init__", lambda _: None)
     monkeypatch.setattr(answers, "roster", unchecked)
+    assert not alone(played(InventedAgents(VICTIM, HELPERS)))  # the signatures are
+    monkeypatch.setattr(answers, "require_signed", lambda *_: None)
     assert alone(played(InventedAgents(VICTIM, HELPERS)))
 
 

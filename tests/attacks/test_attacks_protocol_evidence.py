@@ -36,7 +36,7 @@ from tip.crypto import KeyPair, digest
 from tip.errors import MalformedMessage
 from tip.protocols.core import COORDINATOR, AgentId, Body, Fault, Round, Terms
 from tip.protocols.loopback import Loopback, Network, Task
-from tip.protocols.masking import TABLE, Directory, Masked, judge, plan_masking, under
+from tip.protocols.masking import TABLE, Directory, Masked, judge, judging, plan_masking, under
 from tip.protocols.masking.evidence import EVIDENCE, Case, Claim, Evidence, exhibit, exhibits, read
 from tip.protocols.masking.messages import (
     CHANNEL,
@@ -259,58 +259,101 @@ class Bench:
         return judged(self.case.against(accused, claim, *shown))
 
 
-def test_a_dealer_and_a_holder_cannot_frame_the_coordinator_by_a_second_dealing() -> None:
-    bench = Bench()
+def exhibited(*messages: Message) -> list[bytes]:
+    return [exhibit(message) for message in messages]
+
+
+def garbling(bench: Bench) -> tuple[bytes, bytes]:
+    """A true Delivery, and a Proof of a dealing that was signed later, by the dealer."""
     dealing = bench.said(LIAR, Dealing)
     delivery = bench.told(dealing.holders[0], Delivery)
     second = bench.signed(replace(dealing, sealed=bytes(len(dealing.sealed))))
     keys = exhibit(bench.said(LIAR, Keys))
     proof = bench.signed(Proof(Round(1), LIAR, VICTIM, keys, exhibit(second), b""))  # not the coordinator's own word
-    for other in (exhibit(second), exhibit(proof), exhibit(replace(proof, sender=COORDINATOR))):
-        assert bench.judged(COORDINATOR, Claim.GARBLED, exhibit(delivery), other) == ()
+    return exhibit(delivery), exhibit(proof)
 
 
-def test_a_holder_cannot_frame_a_dealer_by_second_keys() -> None:
-    bench = Bench()
+def second_keys(bench: Bench) -> tuple[bytes, ...]:
+    """An honest dealing, and other keys that its holder signs later, with a complaint that fits them."""
     keys, dealing, peers = bench.said(VICTIM, Keys), bench.said(VICTIM, Dealing), bench.told(VICTIM, Peers)
-    holder = dealing.holders[0]
-    first, secret = bench.said(holder, Keys), digest("a secret key made up later")
+    holder, secret = dealing.holders[0], digest("a secret key made up later")
+    first = bench.said(holder, Keys)
     at = first.peers.index(VICTIM) * HASH
     channel = first.channel[:at] + KeyPair.from_secret(secret).public + first.channel[at + HASH :]
     second = bench.signed(replace(first, channel=channel))
     complaint = bench.signed(Complaint(Round(1), holder, VICTIM, CHANNEL, secret, words_hash(keys, dealing)))
-    shown = [exhibit(keys), exhibit(dealing), exhibit(second), exhibit(complaint)]
-    for told in (peers.channel + peers.mask, b"", second.channel + second.mask):
-        assert bench.judged(VICTIM, Claim.BAD_DEALING, *shown, told) == ()
-    assert bench.judged(holder, Claim.TWO_STORIES, exhibit(first), exhibit(second)) == (holder,)
+    return (*exhibited(keys, dealing, second, complaint), peers.channel + peers.mask)
+
+
+def better_dealing(bench: Bench) -> tuple[bytes, ...]:
+    """A true complaint, and the dealing that the liar should have signed."""
+    keys, own, complaint = bench.said(LIAR, Keys), bench.said(VICTIM, Keys), bench.said(VICTIM, Complaint)
+    better, told = bench.signed(Bench().said(LIAR, Dealing)), bench.told(LIAR, Peers)
+    return (*exhibited(keys, better, own, complaint), told.channel + told.mask)
+
+
+def false_keys(bench: Bench, peer: AgentId) -> tuple[bytes, ...]:
+    """An honest dealing under keys that the coordinator made up, and a complaint with the true secret key."""
+    keys, dealing, peers = bench.said(VICTIM, Keys), bench.said(VICTIM, Dealing), bench.told(VICTIM, Peers)
+    secret = bench.protocol.cast.secrets(Round(1))[peer].edge(MASK, VICTIM)
+    complaint = bench.signed(Complaint(Round(1), peer, VICTIM, MASK, secret, words_hash(keys, dealing)))
+    return (*exhibited(keys, dealing, bench.said(peer, Keys), complaint), peers.channel + peers.mask)
+
+
+def cheated(bench: Bench) -> list[AgentId]:
+    """The neighbors for whom the victim was told made-up keys."""
+    dealing = bench.said(VICTIM, Dealing)
+    return [peer for peer in dealing.peers if peer not in dealing.holders and peer not in HELPERS]
+
+
+def substituted() -> Bench:
+    bench = Bench()
+    bench.transcript = SubstitutedNeighbors(VICTIM, HELPERS).play(bench.protocol, bench.task).outcome.transcript
+    return bench
+
+
+def test_a_dealer_and_a_holder_cannot_frame_the_coordinator_by_a_second_dealing() -> None:
+    bench = Bench()
+    assert bench.judged(COORDINATOR, Claim.GARBLED, *garbling(bench)) == ()
+
+
+def test_a_holder_cannot_frame_a_dealer_by_second_keys() -> None:
+    bench = Bench()
+    *shown, told = second_keys(bench)
+    second = TABLE.decode(shown[2], limit=1 << 20).message
+    assert isinstance(second, Keys)
+    for other in (told, b"", second.channel + second.mask):
+        assert bench.judged(VICTIM, Claim.BAD_DEALING, *shown, other) == ()
+    first = exhibit(bench.said(second.sender, Keys))
+    assert bench.judged(second.sender, Claim.TWO_STORIES, first, shown[2]) == (second.sender,)
 
 
 def test_a_dealer_cannot_frame_who_complained_by_a_better_dealing() -> None:
     bench = Bench(LyingSeedHash(VICTIM))
-    complaint, keys, dealing = bench.said(VICTIM, Complaint), bench.said(LIAR, Keys), bench.said(LIAR, Dealing)
-    told = bench.told(LIAR, Peers)
-    good = Bench().said(LIAR, Dealing)  # what an honest dealer with the same secrets signs
-    better = bench.signed(replace(good, signature=bytes(64)))
-    own = exhibit(bench.said(VICTIM, Keys))
-    rest = (own, exhibit(complaint), told.channel + told.mask)
-    assert better != dealing
-    assert bench.judged(VICTIM, Claim.BAD_DEALING, exhibit(keys), exhibit(better), *rest) == ()
-    assert bench.judged(LIAR, Claim.BAD_DEALING, exhibit(keys), exhibit(dealing), *rest) == (LIAR,)
+    keys, better, *rest = better_dealing(bench)
+    assert bench.judged(VICTIM, Claim.BAD_DEALING, keys, better, *rest) == ()
+    assert bench.judged(LIAR, Claim.BAD_DEALING, keys, exhibit(bench.said(LIAR, Dealing)), *rest) == (LIAR,)
 
 
 def test_a_coordinator_cannot_frame_a_victim_by_keys_that_it_made_up() -> None:
-    protocol, task = federation()
-    attempt = SubstitutedNeighbors(VICTIM, HELPERS).play(protocol, task)
-    bench = Bench()
-    bench.transcript = attempt.outcome.transcript
-    keys, dealing, peers = bench.said(VICTIM, Keys), bench.said(VICTIM, Dealing), bench.told(VICTIM, Peers)
-    cheated = [peer for peer in dealing.peers if peer not in dealing.holders and peer not in HELPERS]
-    assert cheated
-    for peer in cheated:
-        secret = protocol.cast.secrets(Round(1))[peer].edge(MASK, VICTIM)  # the most that the coordinator could know
-        complaint = bench.signed(Complaint(Round(1), peer, VICTIM, MASK, secret, words_hash(keys, dealing)))
-        shown = [exhibit(keys), exhibit(dealing), exhibit(bench.said(peer, Keys)), exhibit(complaint)]
-        assert bench.judged(VICTIM, Claim.BAD_DEALING, *shown, peers.channel + peers.mask) == ()
-        assert not any(
-            row.message.sender == peer for row in bench.transcript.received if type(row.message) is Complaint
-        )
+    bench = substituted()
+    assert cheated(bench)
+    for peer in cheated(bench):
+        assert bench.judged(VICTIM, Claim.BAD_DEALING, *false_keys(bench, peer)) == ()
+    assert not any(isinstance(row.message, Complaint) for row in bench.transcript.received)  # no key was opened
+
+
+def test_without_the_judges_rules_each_of_them_is_framed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So the four tests above can fail."""
+    bench, lying, false = Bench(), Bench(LyingSeedHash(VICTIM)), substituted()
+    with monkeypatch.context() as patch:
+        patch.setattr(judging, "_require_told", lambda *_: None)
+        assert bench.judged(VICTIM, Claim.BAD_DEALING, *second_keys(bench)) == (VICTIM,)
+        assert false.judged(VICTIM, Claim.BAD_DEALING, *false_keys(false, cheated(false)[0])) == (VICTIM,)
+    with monkeypatch.context() as patch:
+        complaint = lying.said(VICTIM, Complaint)
+        patch.setattr(judging, "words_hash", lambda *_: complaint.words)
+        assert lying.judged(VICTIM, Claim.BAD_DEALING, *better_dealing(lying)) == (VICTIM,)
+    with monkeypatch.context() as patch:
+        patch.setattr(judging.Court, "signed", lambda _, frame, *__: judging.decoded(frame))
+        assert bench.judged(COORDINATOR, Claim.GARBLED, *garbling(bench)) == (COORDINATOR,)

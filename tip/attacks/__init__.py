@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tip.attacks.answers import adaptive_poisoning, gain, input_poisoning, output_poisoning, random_reports
     from tip.attacks.poisoning import Attack, LabelFlip, Scale, SignFlip, attack_of
+    from tip.attacks.protocol import AgentAttack, CoordinatorAttack
     from tip.attacks.screening import screen
 
 __all__ = [
+    "AgentAttack",
     "Attack",
+    "CoordinatorAttack",
     "LabelFlip",
     "Scale",
     "SignFlip",
@@ -25,7 +28,9 @@ __all__ = [
 ]
 
 _HOMES = {
+    "AgentAttack": "protocol",
     "Attack": "poisoning",
+    "CoordinatorAttack": "protocol",
     "LabelFlip": "poisoning",
     "Scale": "poisoning",
     "SignFlip": "poisoning",
