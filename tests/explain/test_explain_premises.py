@@ -20,7 +20,8 @@ PROMISED = {
     "ideal-sum", "seeded", "own-minimum", "colluders", "one-sum", "presence", "own-count", "aes-256", "ledger",
     "seeded-before", "one-report", "own-device", "kept", "pattern", "cells", "shuffler", "real-arithmetic",
     "who-colludes", "independent-noise", "graph-drawn-before", "masks-pseudorandom", "spectral-certificate",
-    "shuffler-honest", "fresh-sample",
+    "shuffler-honest", "fresh-sample", "x25519", "aes-256-gcm", "ed25519", "sha-256", "identity-keys",
+    "follows-protocol", "chance-dropouts",
 }  # fmt: skip
 
 
@@ -125,3 +126,11 @@ def test_wordings_use_no_more_than_their_pattern_finds() -> None:
         groups = re.compile(wording.pattern).groups
         for text in (wording.english, wording.french, wording.exact):
             assert all(int(place) < groups for place in re.findall(r"\{(\d+)\}", text)), text
+
+
+def test_participants_read_one_sentence_about_all_ciphers() -> None:
+    """Four assumptions, one sentence; engineers read each."""
+    ciphers = [Assumption(name, f"{name} holds") for name in ("x25519", "aes-256-gcm", "ed25519", "sha-256")]
+    for tongue in (ENGLISH, FRENCH):
+        assert len({premise(cipher, "participant", tongue) for cipher in ciphers}) == 1
+        assert len({premise(cipher, "engineer", tongue) for cipher in ciphers}) == 4
