@@ -181,6 +181,25 @@ def test_a_mask_left_off_is_not_found_and_spoils_the_sum() -> None:
     assert not summed(ending)
 
 
+LIES: tuple[AgentAttack, ...] = (
+    *(attack for attack, _ in CONVICTED),
+    *(InconsistentKey(), OtherSecret(), OtherConsent(), WrongSeedGiven(), FalseComplaint(LIAR), LyingSeedHash(LIAR)),
+    *map(Refuses, MOMENTS),
+)
+
+
+def test_two_liars_frame_nobody_and_spoil_no_sum() -> None:
+    """Two different lies at once, and a drop-out: a right sum or a reason, and only liars are named."""
+    protocol, task = federation()
+    pairs = SEED.stream("pairs").below(len(LIES), np.arange(2), 40).T.tolist()
+    for first, second in pairs:
+        liars = {LIAR: LIES[first], AgentId(8): LIES[second]}
+        ending = play(liars, protocol, task, Network(silent=frozenset({GONE})))
+        assert ending.named <= liars.keys()
+        assert ending.convicted <= liars.keys()
+        assert summed(ending) or (ending.outcome.total is None and ending.outcome.reason)
+
+
 # With a check removed the lie does what it tries: so the tests above can fail.
 
 
