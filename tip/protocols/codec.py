@@ -108,8 +108,8 @@ def _unpack_bytes(reader: Reader) -> bytes:
 
 def _pack_agents(agents: tuple[AgentId, ...], _: Vectors) -> bytes:
     ids = np.array(agents, dtype="<i8")
-    if not (ids[1:] > ids[:-1]).all():
-        raise ProtocolMisuse("a list of agents is sorted and names each once")
+    if not (ids[1:] > ids[:-1]).all() or (ids[:1] < 0).any():
+        raise ProtocolMisuse("a list of agents is sorted, names each once, and counts from 0")
     return _LENGTH.pack(len(ids)) + ids.tobytes()
 
 
@@ -118,6 +118,8 @@ def _unpack_agents(reader: Reader) -> tuple[AgentId, ...]:
     ids = np.frombuffer(reader.take(count * _AGENT.size), dtype="<i8")
     if not (ids[1:] > ids[:-1]).all():
         raise MalformedMessage("a list of agents is not sorted or names one twice")
+    if (ids[:1] < 0).any():
+        raise MalformedMessage("a list of agents names a party that is none")
     return tuple(ids.tolist())
 
 

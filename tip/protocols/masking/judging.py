@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence  # noqa: TC003 - read at
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeVar, cast
 
-from tip.errors import MalformedMessage
+from tip.errors import ConfigurationError, MalformedMessage
 from tip.protocols.core import COORDINATOR
 from tip.protocols.masking.evidence import Claim, exhibits, read
 from tip.protocols.masking.findings import (
@@ -133,6 +133,8 @@ def judge(evidence: bytes, directory: Directory, parameters: Parameters) -> tupl
     roster = decoded(found.roster) if found.roster else None
     if not isinstance(announcement, Announce) or not isinstance(roster, Roster | None):
         raise MalformedMessage("evidence begins with an announcement and a roster")
+    if announcement.round >= 1 << 63:
+        raise MalformedMessage("no round has this number")
     court = Court(directory, parameters, announcement, roster)
     for message in (announcement, roster):
         if message is not None and not genuine(directory.coordinator, court.context(type(message)), message):
@@ -140,7 +142,10 @@ def judge(evidence: bytes, directory: Directory, parameters: Parameters) -> tupl
     rule, count = _RULES[Claim(found.claim)]
     if len(shown) < count:
         raise MalformedMessage(f"the claim wants {count} exhibits")
-    return rule(court, found.accused, shown)
+    try:
+        return rule(court, found.accused, shown)
+    except ConfigurationError as error:
+        raise MalformedMessage(f"the exhibits are no words of this protocol: {error}") from error
 
 
 def _two_stories(court: Court, accused: AgentId, shown: Sequence[bytes]) -> tuple[AgentId, ...]:
@@ -195,6 +200,8 @@ def _bad_dealing(court: Court, accused: AgentId, shown: Sequence[bytes]) -> tupl
     if not isinstance(complaint, Complaint):
         raise MalformedMessage("the fourth exhibit is a complaint")
     dealer, complainer = complaint.about, complaint.sender
+    if not {dealer, complainer} <= court.directory.agents.keys():
+        raise MalformedMessage("the dealing or the complaint is no agent's")
     complaint = court.signed(shown[3], Complaint, complainer)
     keys, dealing = court.signed(shown[0], Keys, dealer), court.signed(shown[1], Dealing, dealer)
     own = court.signed(shown[2], Keys, complainer)
