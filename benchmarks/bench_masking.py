@@ -2,7 +2,8 @@
 
 Every figure is the least process CPU time of several calls: on cores that share their caches wall time says more
 about the neighbors. The floor of a mask sum is what no code can do without: one AES-256-CTR pass of the cipher
-library and one `np.add` over the same blocks, on streams that are open already.
+library and one `np.add` over the same blocks, on streams that are open already. The floor of a party in a round is
+every primitive that it cannot do without, timed alone and counted (`_masking_floor`).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from functools import cache
 from time import process_time
 from typing import TYPE_CHECKING, Any
 
+import _masking_floor
 import numpy as np
 from _convention import Case, quick, report
 from _masking_rounds import Played, Setting, measure
@@ -165,27 +167,35 @@ def flowers(agents: int, neighbors: int, dimension: int, percent: int) -> Settin
 
 
 def rounds() -> Iterator[Case]:
-    """Whole rounds of `tip.protocols.masking`: the mean agent and the coordinator, beside their masks alone."""
+    """Whole rounds of `tip.protocols.masking`: the mean agent and the coordinator, beside the bare primitives."""
     for setting in settings():
         big = setting.parameters.agents >= 1000
         played = measure(setting, 1 if big else ROUNDS)
         aimed = big and setting.parameters.coordinator is Coordinator.CURIOUS
+        agent, coordinator = floors(setting, played)
         yield Case(
             setting.name,
-            "agent",
+            f"agent, {played.agent_seeds:.1f} masks",
             played.agent * 1e3,
             "ms",
-            (f"its {played.agent_seeds:.1f} masks alone (ms)", played.agent_masks * 1e3),
+            ("bare primitives in the same counts (ms)", agent * 1e3),
             AGENT_GOAL if aimed else None,
         )
         yield Case(
             setting.name,
-            "coordinator",
+            f"coordinator, {played.coordinator_seeds} masks",
             played.coordinator,
             "s",
-            (f"its {played.coordinator_seeds} masks alone (s)", played.coordinator_masks),
+            ("bare primitives in the same counts (s)", coordinator),
             COORDINATOR_GOAL if aimed else None,
         )
+
+
+def floors(setting: Setting, played: Played) -> tuple[float, float]:
+    """What agent and coordinator cannot do without, in CPU seconds of the same run."""
+    body = setting.dimension * setting.bits // 8
+    agent = _masking_floor.of_agent(setting.parameters, body, played.agent_masks)
+    return agent, _masking_floor.of_coordinator(setting.parameters, setting.silent, body, played.coordinator_masks)
 
 
 def beside_flower(case: str, metric: str) -> float | None:

@@ -53,10 +53,17 @@ class Tree:
 
     def path(self, place: int) -> tuple[bytes, ...]:
         """The hashes beside the way from an item to the root, from below; `IndexError` for no such item."""
-        if not 0 <= place < self.size:
-            raise IndexError(f"a list of {self.size} items has no item {place}")
-        beside = [level[(place >> height) ^ 1] for height, level in enumerate(self._levels[:-1])]
-        return tuple([node for node in beside if node])
+        return self.paths([place])[0]
+
+    def paths(self, places: Sequence[int]) -> list[tuple[bytes, ...]]:
+        """The paths of several items."""
+        for place in places:
+            if not 0 <= place < self.size:
+                raise IndexError(f"a list of {self.size} items has no item {place}")
+        beside = [[level[(p >> height) ^ 1] for p in places] for height, level in enumerate(self._levels[:-1])]
+        if not beside:
+            return [()] * len(places)
+        return [tuple(filter(None, nodes)) for nodes in zip(*beside, strict=True)]
 
 
 def root_of(item: bytes, place: int, size: int, path: Sequence[bytes]) -> bytes:

@@ -18,9 +18,11 @@ pieces of one size travel as `Opaque`, in the order of the agents that stand bef
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from tip.aggregation.sums import MODULUS_BITS
+from tip.crypto.merkle import Tree
 from tip.errors import ConfigurationError
 from tip.protocols.codec import U8, U32, U64, Agent, Agents, Hash, Opaque, RingVector, Signature, Table
 from tip.protocols.core import AgentId, Round  # noqa: TC001 - the codec reads annotations
@@ -107,7 +109,7 @@ class Graph:
     signature: Signature = UNSIGNED
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Keys:
     """An agent's public keys, two for each neighbor: for the channel and for the mask (32 bytes each)."""
 
@@ -120,6 +122,22 @@ class Keys:
 
     def __post_init__(self) -> None:
         _pieces(self.peers, channel=(self.channel, HASH), mask=(self.mask, HASH))
+
+    @cached_property
+    def tree(self) -> Tree:
+        """The Merkle tree over the edges, each with its two keys: what is signed, and what proofs are paths in."""
+        ends = range(0, HASH * len(self.peers), HASH)
+        return Tree(
+            [
+                key_leaf(peer, self.channel[at : at + HASH], self.mask[at : at + HASH])
+                for peer, at in zip(self.peers, ends, strict=True)
+            ]
+        )
+
+
+def key_leaf(peer: AgentId, channel: bytes, mask: bytes) -> bytes:
+    """One edge's keys, as the tree of Keys holds them."""
+    return int(peer).to_bytes(8, "big") + channel + mask
 
 
 @dataclass(frozen=True, slots=True)

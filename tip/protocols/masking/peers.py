@@ -10,10 +10,10 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Final
 
-from tip.crypto.merkle import Tree, root_of
+from tip.crypto.merkle import root_of
 from tip.errors import MalformedMessage
-from tip.protocols.masking.messages import HASH, SIGNATURE
-from tip.protocols.masking.signing import genuine_keys, key_leaf, key_tree, keys_content
+from tip.protocols.masking.messages import HASH, SIGNATURE, key_leaf
+from tip.protocols.masking.signing import genuine_keys, keys_content
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,19 +25,14 @@ if TYPE_CHECKING:
 _HEAD: Final = struct.Struct("<IIB")  # size of the tree, place in it, length of the path
 
 
-class Prover:
-    """The proofs of one agent's keys."""
-
-    def __init__(self, keys: Keys) -> None:
-        self._places = {peer: place for place, peer in enumerate(keys.peers)}
-        self._tree: Tree = key_tree(keys)
-        self._signature = keys.signature
-
-    def proof(self, peer: AgentId) -> bytes:
-        """That the keys toward this peer are signed."""
-        place = self._places[peer]
-        path = self._tree.path(place)
-        return _HEAD.pack(len(self._places), place, len(path)) + self._signature + b"".join(path)
+def proofs_for(keys: Keys, readers: Iterable[AgentId]) -> dict[AgentId, bytes]:
+    """For each of these neighbors, that the keys toward it are signed."""
+    places = {peer: place for place, peer in enumerate(keys.peers)}
+    read = [(reader, places[reader]) for reader in readers]
+    return {
+        reader: _HEAD.pack(len(places), place, len(path)) + keys.signature + b"".join(path)
+        for (reader, place), path in zip(read, keys.tree.paths([place for _, place in read]), strict=True)
+    }
 
 
 def require_signed(message: Peers, holders: Iterable[AgentId], directory: Directory, context: bytes) -> None:

@@ -43,7 +43,7 @@ from tip.protocols.masking.messages import (
     Survivors,
 )
 from tip.protocols.masking.parameters import Coordinator as Kind
-from tip.protocols.masking.peers import Prover
+from tip.protocols.masking.peers import proofs_for
 from tip.protocols.masking.signing import rostered, signed, survivors_root
 
 if TYPE_CHECKING:
@@ -90,13 +90,14 @@ def peers(state: Coordinator, stage: Keying) -> Asked:
     """Each agent's neighbors' keys; with a malicious coordinator to be held out, the proofs of its holders too."""
     keys, drawn = state.of(Keys), stage.drawn
     proving = state.desk.parameters.coordinator is Kind.MALICIOUS
-    provers = {agent: Prover(message) for agent, message in keys.items()} if proving else {}
+    held = {agent: [one for one in drawn.chosen.get(agent, ()) if one in keys] if proving else [] for agent in keys}
+    proven = {agent: proofs_for(message, held[agent]) for agent, message in keys.items()}
     written = Exchange.of({agent: message.peers for agent, message in keys.items()})
     channel = written.sorted((message.channel for message in keys.values()), HASH)
     mask = written.sorted((message.mask for message in keys.values()), HASH)
     told = {}
     for agent in sorted(keys):
-        proofs = b"".join([provers[holder].proof(agent) for holder in drawn.holders[agent] if holder in provers])
+        holders = [holder for holder in drawn.holders[agent] if holder in keys] if proving else []
         message = Peers(
             state.desk.terms.round,
             COORDINATOR,
@@ -104,7 +105,7 @@ def peers(state: Coordinator, stage: Keying) -> Asked:
             written.to(agent),
             channel.to(agent),
             mask.to(agent),
-            proofs,
+            b"".join([proven[holder][agent] for holder in holders]),
         )
         told[agent] = _signed(state, drawn.fixed.context, message)
     return Gathering(frozenset(keys), drawn), told

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 _PRIME: Final = 2**255 - 19
 _ORDER_8: Final = 325606250916557431795983626356110631294008115727848805560023387167927233504
 _ORDER_8_TOO: Final = 39382357235489614581723060781553021112529911719440698176882885853963445705823
-_SMALL: Final = frozenset((0, 1, _PRIME - 1, _ORDER_8, _ORDER_8_TOO))
+_SMALL: Final = frozenset(u.to_bytes(32, "little") for u in (0, 1, _PRIME - 1, _ORDER_8, _ORDER_8_TOO))
+_TOP: Final = 0x7F  # of the last byte: below, a number is below the prime
 LIMBS: Final = 16  # of a 32-byte secret
 
 
@@ -125,8 +126,10 @@ def usable(public: bytes) -> bool:
     On Curve25519 and its twist the points whose order divides 8 have u = 0, 1, -1 and two more (order 8); an
     agreement with one of them is zero whatever the other side's secret.
     """
+    if public[-1] < _TOP:
+        return public not in _SMALL
     u = int.from_bytes(public, "little")
-    return u < _PRIME and u not in _SMALL
+    return u < _PRIME - 1
 
 
 def pairwise_seed(mine: KeyPair, public: bytes, context: bytes) -> bytes:

@@ -260,7 +260,8 @@ def _keyed(state: Coordinator, stage: Keying) -> Step[Coordinator]:
     """Everybody gets its neighbors' keys; who copied another's, or was copied, takes no further part."""
     copied = checking.copied(state)
     keys = {agent: message for agent, message in state.of(Keys).items() if agent not in copied}
-    faults = tuple(Fault((agent,), f"party {agent} shares a key with another agent") for agent in sorted(copied))
+    reason = f"agents {', '.join(map(str, sorted(copied)))} share keys: some copied those of others"
+    faults = (Fault((), reason),) if copied else ()
     state = replace(state, heard={**state.heard, Keys: keys})
     least = state.desk.parameters.minimum
     if len(keys) < least:

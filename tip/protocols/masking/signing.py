@@ -20,7 +20,6 @@ from functools import cached_property, singledispatch
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from tip.crypto import Identity, digest, verify
-from tip.crypto.merkle import Tree
 from tip.errors import ConfigurationError
 from tip.protocols.core import COORDINATOR, AgentId
 from tip.protocols.masking.messages import HASH, SIGNATURE, TABLE, Announce, Dealing, Keys, Message, Roster
@@ -134,7 +133,7 @@ def content(message: Message) -> bytes:
 
 @content.register(Keys)
 def _of_keys(message: Keys) -> bytes:
-    return keys_content(message.round, message.sender, len(message.peers), key_tree(message).root)
+    return keys_content(message.round, message.sender, len(message.peers), message.tree.root)
 
 
 def keys_content(round: Round, sender: AgentId, size: int, root: bytes) -> bytes:  # noqa: A002 - the field's word
@@ -155,21 +154,6 @@ def words_hash(keys: Keys, dealing: Dealing) -> bytes:
 def survivors_root(agents: tuple[AgentId, ...], here: bytes) -> bytes:
     """What a consent names: the set to be opened, and who dealt, as the consenting agent was told."""
     return digest("masking survivors", here, *map(_number, agents))
-
-
-def key_tree(message: Keys) -> Tree:
-    """The tree over an agent's edges and their two public keys."""
-    return Tree(
-        [
-            int(peer).to_bytes(8, "big") + message.channel[at : at + HASH] + message.mask[at : at + HASH]  # key_leaf
-            for peer, at in zip(message.peers, range(0, len(message.channel), HASH), strict=True)
-        ]
-    )
-
-
-def key_leaf(peer: AgentId, channel: bytes, mask: bytes) -> bytes:
-    """One edge's keys, as the tree holds them."""
-    return _number(peer) + channel + mask
 
 
 def _number(value: int) -> bytes:
