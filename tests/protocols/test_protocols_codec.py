@@ -29,7 +29,7 @@ LIMIT = 1 << 16
 rounds = st.integers(0, 2**64 - 1).map(Round)
 agents = st.integers(-(2**63), 2**63 - 1).map(AgentId)
 hashes = st.binary(min_size=32, max_size=32)
-rolls = st.sets(agents, max_size=8).map(lambda ids: tuple(sorted(ids)))
+rolls = st.sets(st.integers(0, 2**63 - 1).map(AgentId), max_size=8).map(lambda ids: tuple(sorted(ids)))
 counts = st.integers(1, 2**32 - 1)
 
 
