@@ -20,6 +20,7 @@ SCRIPTS = [
     "lying_party.py",
     "noise_in_shares.py",
     "poisoned_histogram.py",
+    "secure_sum.py",
 ]
 SAYS = {
     "explain_flow.py": [
@@ -34,6 +35,7 @@ SAYS = {
     "local_mean.py": ["Duchi", "Piecewise", "Hybrid", "one liar moves the mean by"],
     "local_vectors.py": ["priv-unit-subset      proven", "priv-unit-g           idealized"],
     "location_demand.py": ["estimated demand (biased)", "epsilon 0.0040 per meter"],
+    "secure_sum.py": ["75 of 80 answered", "against the coordinator + 10% of agents", "aes-256-gcm: what"],
     "poisoned_histogram.py": ["intervals for 200 liars hold", "screened, adaptive liars"],
     "lying_party.py": [
         "sum [10, 100] of agents [1, 2, 3, 4]",
