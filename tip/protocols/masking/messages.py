@@ -17,7 +17,7 @@ pieces of one size travel as `Opaque`, in the order of the agents that stand bef
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
@@ -242,7 +242,7 @@ class Complaint:
     sender: AgentId
     about: Agent
     purpose: U8
-    secret: Hash
+    secret: Hash = field(repr=False)
     words: Hash
     signature: Signature = UNSIGNED
 
@@ -306,11 +306,11 @@ class Unmask:
     sender: AgentId
     delivery: Hash
     alive: Agents
-    own_shares: Opaque
+    own_shares: Opaque = field(repr=False)
     gone: Agents
-    mask_shares: Opaque
+    mask_shares: Opaque = field(repr=False)
     edges: Agents
-    seeds: Opaque
+    seeds: Opaque = field(repr=False)
     signature: Signature = UNSIGNED
 
     def __post_init__(self) -> None:

@@ -121,11 +121,7 @@ def advance(state: Coordinator, event: Message | Deadline | Summed | Resumed) ->
     """The one door for every transport: the next step of the coordinator."""
     match event:
         case Deadline():
-            passed = (
-                isinstance(state.stage, Collecting)
-                and event.index >= state.desk.announcement.deadline + state.stage.number
-            )
-            return settle(state, deadline=True) if passed else Step(state)
+            return settle(state, deadline=True) if _passed(state, event) else Step(state)
         case Summed():
             return _summed(state, event)
         case Resumed():
