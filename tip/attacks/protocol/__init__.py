@@ -44,6 +44,7 @@ from tip.attacks.protocol.substitutions import (
     SmallRoster,
     SubstitutedKeys,
     SubstitutedNeighbors,
+    TwoDealerSets,
 )
 from tip.attacks.protocol.survivors import AliveAndDead, AskedAgain, LonelySurvivor, ShrunkCohort, SplitViews
 from tip.attacks.protocol.verdicts import compared, convicted, verdict
@@ -85,6 +86,7 @@ __all__ = [
     "SubstitutedNeighbors",
     "Together",
     "TwoConsents",
+    "TwoDealerSets",
     "WrongCiphertext",
     "WrongLength",
     "WrongSeedGiven",

@@ -10,13 +10,25 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from tip.attacks.protocol.coordinator import CoordinatorAttack, forged
-from tip.attacks.protocol.survivors import drawn
+from tip.attacks.protocol.survivors import alive, drawn, told_sets
 from tip.errors import ProtocolMisuse
 from tip.protocols.core import AgentId, Send, Step
 from tip.protocols.masking.course import Fixed, Revealing
 from tip.protocols.masking.findings import edge_key
 from tip.protocols.masking.graph import as_bits
-from tip.protocols.masking.messages import CHANNEL, HASH, MASK, SEALED, Advertise, Delivery, Keys, Peers, Roster
+from tip.protocols.masking.messages import (
+    CHANNEL,
+    HASH,
+    MASK,
+    SEALED,
+    Advertise,
+    Consents,
+    Delivery,
+    Keys,
+    Peers,
+    Roster,
+    Survivors,
+)
 from tip.protocols.masking.secrets import pairwise_seed, seed_hash
 from tip.protocols.masking.signing import rostered
 
@@ -174,17 +186,56 @@ class BareView(CoordinatorAttack):
         """The others' views are true: they hold the victim's shares."""
         if kind is not Delivery or not any(send.to == self.victim for send in sends):
             return Step(crook, sends=sends)
-        true = told(sends, self.victim, Delivery)
-        left = [at for at, peer in enumerate(true.peers) if peer in self.accomplices]
-        roster = drawn(crook).fixed.roster.agents
-        bare = replace(
-            true,
-            here=as_bits({self.victim, *self.accomplices}, roster),
-            peers=tuple(true.peers[at] for at in left),
-            seeds=b"".join([true.seeds[at * HASH : (at + 1) * HASH] for at in left]),
-            dealers=(),
-            sealed=b"",
-            shares=b"",
-            keys=b"",
-        )
+        bare = narrowed(crook, told(sends, self.victim, Delivery), {self.victim, *self.accomplices})
         return Step(crook, sends=only(sends, self.victim, crook.signed(bare)))
+
+
+def narrowed(crook: Crook, true: Delivery, here: set[AgentId]) -> Delivery:
+    """The same delivery, as if nobody else had dealt, and nothing for the receiver to hold."""
+    left = [at for at, peer in enumerate(true.peers) if peer in here]
+    return replace(
+        true,
+        here=as_bits(here, drawn(crook).fixed.roster.agents),
+        peers=tuple(true.peers[at] for at in left),
+        seeds=b"".join([true.seeds[at * HASH : (at + 1) * HASH] for at in left]),
+        dealers=(),
+        sealed=b"",
+        shares=b"",
+        keys=b"",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class TwoDealerSets(CoordinatorAttack):
+    """The victim hears that no neighbor outside a part dealt, but those that drop out later; all others hear the truth.
+
+    So the victim has no mask with the holders that are hidden from it, and these help to open its own mask all the
+    same. It is never asked to sign the survivors. The others of the part are, and have no neighbor left outside it.
+    """
+
+    victim: AgentId
+    part: frozenset[AgentId]
+    accomplices: frozenset[AgentId] = frozenset()
+    name: ClassVar[str] = "two sets of dealers"
+    tries: ClassVar[str] = "to have a part of the agents opened that is joined to the others by the hidden masks alone"
+
+    def ask(self, kind: type[object], crook: Crook, sends: Sends) -> Step[Crook]:
+        """Two stories about who dealt; one survivor set, without the neighbors of the part."""
+        if kind not in (Delivery, Survivors, Consents):
+            return Step(crook, sends=sends)
+        gone = self._gone(crook)
+        if kind is not Delivery:
+            left = tuple(agent for agent in alive(crook) if agent not in gone)
+            asked = {agent: left for agent in left if agent != self.victim}
+            return Step(crook, sends=told_sets(crook, kind, asked))
+        if not any(send.to == self.victim for send in sends):
+            return Step(crook, sends=sends)
+        here = {self.victim, *self.part, *self.accomplices, *gone}
+        message = narrowed(crook, told(sends, self.victim, Delivery), here)
+        return Step(crook, sends=only(sends, self.victim, crook.signed(message)))
+
+    def _gone(self, crook: Crook) -> frozenset[AgentId]:
+        """The neighbors of the part's other members: they will be told to have dropped out."""
+        graph = drawn(crook)
+        around = {peer for agent in self.part - {self.victim} for peer in graph.around(agent)}
+        return frozenset(around) - self.part - self.accomplices

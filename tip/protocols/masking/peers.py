@@ -2,7 +2,9 @@
 
 A holder signs all its keys at once, by the root of a tree. Its proof for one edge is the signature, the edge's place in
 the tree and the path to the root. Only holders need one: that an agent's masks cannot be taken off rests on the keys of
-its own holders alone (docs/masking.md), so a false key of another neighbor spoils the sum and shows nothing.
+its own holders alone (docs/masking.md), so a false key of another neighbor spoils the sum and shows nothing. Nor does
+it get the agent blamed, though what it deals then does not fit that neighbor's true keys: its Dealing names the keys
+that it was told (`told`), and a complaint about it counts only where these are the ones that the neighbor signed.
 """
 
 from __future__ import annotations
