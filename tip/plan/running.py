@@ -63,12 +63,16 @@ class Execution:
     engine: str = field(
         default="vectorized",
         metadata=key(
-            Choice(("vectorized", "machines"), ("processes", "ray")),
+            Choice(("vectorized", "machines"), ("ray",)),
             "what carries the rounds out: arrays that compute what the protocol must yield, or its own messages",
         ),
     )
     block: int = field(default=200, metadata=key(Whole(1), "agents computed at once"))
     threads: int = field(default=1, metadata=key(Whole(1, 1024), "threads of the engine"))
+    processes: int = field(
+        default=1,
+        metadata=key(Whole(1, 256), 'worker processes that hold the agents of masked rounds, with engine = "machines"'),
+    )
 
     def __post_init__(self) -> None:
         settle(self, self.TABLE)

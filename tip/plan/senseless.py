@@ -52,6 +52,7 @@ IN_A_QUESTION: Final[dict[str, str]] = {
     "adversary.factor": "A report has no length that could be scaled",
     "execution.block": "The mechanism chooses its blocks itself",
     "execution.threads": "One thread is enough for one round",
+    "execution.processes": "One process is enough for one round",
     "simulation.checkpoint_every": "There is one round",
     "service": "A question is asked in simulation only, so far",
 }

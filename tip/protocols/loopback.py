@@ -161,6 +161,11 @@ def _ring_vector(agent: AgentId, vector: NDArray[Any], modulus_bits: int) -> Vec
     return ring
 
 
+def frame_limit(table: Table, agents: int, dimension: int) -> int:
+    """The length from which on a frame is refused unread, in a round of so many agents."""
+    return 1024 + table.room * agents + 8 * dimension
+
+
 @dataclass(slots=True)
 class Seat(Generic[S]):
     """A party: its machine's state and rules, its driver's vectors, an agent's own vector."""
@@ -186,11 +191,16 @@ class Loopback:
         self.pending: deque[Envelope] = deque()
         self.faults: list[Fault] = []
         self._table, self._network = table, network
-        self._limit = 1024 + table.room * len(task.vectors) + 8 * task.terms.dimension
+        self._limit = frame_limit(table, len(task.vectors), task.terms.dimension)
         self._seats: dict[AgentId, Seat[Any]] = {}
         self._received: list[Received] = []
         self._undecoded: list[tuple[AgentId, AgentId, int]] = []
         self._batches = 0
+
+    @property
+    def network(self) -> Network:
+        """What happens between the parties."""
+        return self._network
 
     def seat(self, party: AgentId, seat: Seat[Any]) -> None:
         """Give a party its seat."""
@@ -212,14 +222,18 @@ class Loopback:
     def settle(self) -> None:
         """Deliver until nothing is under way; `Network.order` shuffles what is under way together."""
         while self.pending:
-            batch = list(self.pending)
-            self.pending.clear()
-            if self._network.order is not None:
-                self._batches += 1
-                places = self._network.order.stream("loopback order", self._batches).permutation(len(batch))
-                batch = [batch[place] for place in places]
-            for envelope in batch:
+            for envelope in self.batch():
                 self.deliver(envelope)
+
+    def batch(self) -> list[Envelope]:
+        """Take all that is under way, in the order of its arrival."""
+        batch = list(self.pending)
+        self.pending.clear()
+        if self._network.order is None:
+            return batch
+        self._batches += 1
+        places = self._network.order.stream("loopback order", self._batches).permutation(len(batch))
+        return [batch[place] for place in places]
 
     def deliver(self, envelope: Envelope) -> None:
         """Bring one frame to its party: decode, hold the sender against the link, advance, carry out."""
@@ -235,6 +249,10 @@ class Loopback:
             self._blame(envelope, f"speaks as party {decoded.message.sender}")
             return
         self._carry(party, self._seats[party].feed(decoded.message), decoded.vectors)
+
+    def post(self, envelope: Envelope) -> None:
+        """Put a frame on its way whose sender sits elsewhere."""
+        self._post(envelope)
 
     def outcome(self, *, body: Body | None, survivors: tuple[AgentId, ...], reason: str = "") -> Outcome:
         """The round's outcome as the coordinator knows it; `body` names the sum that it holds."""

@@ -91,7 +91,8 @@ def _machines(plan: Plan, settled: Settled, engine: Engine, entropy: Entropy) ->
     """The protocol's own machines, where the plan wants them."""
     if plan.execution.engine != "machines":
         return None
-    return Machines(engine, protocols(plan.protocol.kind, settled.masks, entropy), plan.cohort.minimum)
+    made = protocols(plan.protocol.kind, settled.masks, entropy, plan.execution.processes)
+    return Machines(engine, made, plan.cohort.minimum)
 
 
 def _cohorts(plan: Plan, settled: Settled) -> Cohorts:

@@ -1,4 +1,4 @@
-"""Rounds by the protocol's own machines, over bytes, in this process.
+"""Rounds by the protocol's own machines, over bytes.
 
 What agents send is computed as the vectorized engine computes it; then every role of the plan's protocol runs, message
 by message, with the agents that drop out silent from the moment their vectors are wanted. The ring sum is the same to
@@ -12,13 +12,15 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from tip.errors import ConfigurationError, ProtocolMisuse
 from tip.protocols import AgentId, Network, Round, clear, ideal, run_round
 from tip.protocols.masking import under
+from tip.simulation.hosting import Host, enrolled
+from tip.simulation.processes import Workers
 from tip.simulation.vectorized import Sum
 
 if TYPE_CHECKING:
@@ -28,7 +30,9 @@ if TYPE_CHECKING:
 
     from tip.plan.masking import Masks
     from tip.protocols.loopback import Runnable
+    from tip.protocols.masking import Masked
     from tip.randomness import Entropy
+    from tip.simulation.hosting import Hosted
     from tip.simulation.vectorized import Engine, Floats, Indices
 
     Protocols = Callable[[Indices], Runnable]
@@ -85,20 +89,36 @@ class Machines:
         return vectors, clipped, nonfinite
 
 
-def protocols(kind: str, masks: Masks | None, entropy: Entropy) -> Protocols:
-    """What makes the protocol of a plan for the agents of a cohort; identity keys hang on the agent alone."""
+def protocols(kind: str, masks: Masks | None, entropy: Entropy, processes: int = 1) -> Protocols:
+    """What makes the protocol of a plan for the agents of a cohort; identity keys hang on the agent alone.
+
+    `processes` holds for masked rounds; those in the open have nothing to compute.
+    """
     if masks is not None:
-        parameters, made = masks.parameters, dict[bytes, Any]()
-
-        def masked(cohort: Indices) -> Runnable:
-            members = cohort.tobytes()
-            if members not in made:
-                made.clear()
-                made[members] = under(parameters, (AgentId(int(agent)) for agent in cohort), entropy=entropy)
-            found: Runnable = made[members]
-            return found
-
-        return masked
+        return _masked(masks, entropy, processes)
     if kind not in _IN_THE_OPEN:
         raise ConfigurationError(f"no machines are known for the protocol {kind!r}")
     return lambda _: _IN_THE_OPEN[kind]
+
+
+def _masked(masks: Masks, entropy: Entropy, processes: int) -> Protocols:
+    """The masked protocol, made anew for another cohort only; workers are started once and end with this function."""
+    made: dict[bytes, Masked | Hosted] = {}
+    started: list[Workers] = []
+
+    def enroll(cohort: Indices) -> Masked | Hosted:
+        agents = [AgentId(int(agent)) for agent in cohort]
+        if processes == 1:
+            return under(masks.parameters, agents, entropy=entropy)
+        if not started:
+            started.append(Workers(processes, Host))
+        return enrolled(started[0], masks.parameters, agents, entropy=entropy)
+
+    def protocol(cohort: Indices) -> Runnable:
+        members = cohort.tobytes()
+        if members not in made:
+            made.clear()
+            made[members] = enroll(cohort)
+        return made[members]
+
+    return protocol

@@ -27,6 +27,7 @@ from tip.protocols.declaring import Sums
 from tip.protocols.masking.flow import CURIOUS
 from tip.protocols.masking.parameters import Parameters, plan_masking
 from tip.randomness import SYSTEM
+from tip.simulation.hosting import masked
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -71,13 +72,15 @@ def secure_sum(  # noqa: PLR0913 - the public door: each of these changes what i
     modulus_bits: int = 32,
     entropy: Entropy = SYSTEM,
     network: Network = FAITHFUL,
+    processes: int = 1,
 ) -> SecureSum:
     """The sum of the rows of `vectors` (n, d), each clipped to `bound` in L2, by one masked round.
 
     Rows are agents 0 .. n-1. Whole-number rows within the bound are summed exactly; reals are rounded at random to a
     grid of at most a 2^-20th of the bound. `malicious` and `dropout`: shares of the agents that are planned for. With
     `epsilon` and `delta` each agent adds a share of discrete Gaussian noise, sized for the fewest honest survivors.
-    `coordinator`: "malicious" or "curious". `network` says who is silent and which frames are changed.
+    `coordinator`: "malicious" or "curious". `network` says who is silent and which frames are changed. `processes`: a
+    matter of speed for hundreds of agents (docs/simulation.md); above 1 the outcome has no transcript.
 
     Raises `ConfigurationError` for what cannot be met, with what would be possible; `NotEnoughAgents` and `PeerFault`
     where the round ends without a sum.
@@ -94,15 +97,16 @@ def secure_sum(  # noqa: PLR0913 - the public door: each of these changes what i
     if setting.noise is not None:
         sent = setting.noise.add_shares(sent, entropy.stream("noise"), numbers)
     ids = [AgentId(i) for i in range(agents)]
-    outcome = run_round(
-        masking.under(parameters, ids, entropy=entropy),
-        dict(zip(ids, sent, strict=True)),
-        minimum=parameters.minimum,
-        modulus_bits=modulus_bits,
-        round=Round(1),
-        model_hash=bytes(32),
-        network=network,
-    )
+    with masked(parameters, ids, entropy=entropy, processes=processes) as protocol:
+        outcome = run_round(
+            protocol,
+            dict(zip(ids, sent, strict=True)),
+            minimum=parameters.minimum,
+            modulus_bits=modulus_bits,
+            round=Round(1),
+            model_hash=bytes(32),
+            network=network,
+        )
     if outcome.total is None:
         raise _ended(outcome)
     guarantee = _guarantee(setting, parameters, entropy)
