@@ -221,6 +221,14 @@ def test_more_workers_than_agents_and_unlike_blocks(workers: Workers) -> None:
     enrolled(workers, PLANNED, AGENTS, entropy=SEED)
 
 
+def test_a_protocol_whose_agents_left_the_workers_is_refused(workers: Workers) -> None:
+    former = enrolled(workers, PLANNED, AGENTS, entropy=Entropy.seeded(1))
+    later = enrolled(workers, PLANNED, AGENTS, entropy=SEED)
+    with pytest.raises(ProtocolMisuse, match="other agents by now"):
+        played(former, Network())
+    assert total(played(later, Network())[0]) == summed(played(later, Network())[0])
+
+
 def test_a_round_for_other_agents_is_refused(hosted: Hosted) -> None:
     task = Task(Terms(Round(1), PLANNED.minimum, 9, 32), bytes(32), {a: VECTORS[a] for a in AGENTS[1:]})
     with pytest.raises(ConfigurationError, match="11 agents"):
@@ -325,7 +333,7 @@ from tip.simulation.processes import Workers
 from tip.simulation.hosting import Host
 def main():
     with Workers(2, Host) as workers:
-        workers.ask({0: None, 1: None})
+        READY
         print(*workers.pids, flush=True)
         while True:
             workers.ask({0: None, 1: None})
@@ -337,11 +345,16 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.parametrize("ended_by", [signal.SIGINT, signal.SIGKILL])
-def test_no_worker_outlives_its_starter(tmp_path: Path, ended_by: signal.Signals) -> None:
-    """Ctrl-C reaches the whole group, as from a terminal; a kill only the starter."""
+READY = "workers.ask({0: None, 1: None})"
+
+
+@pytest.mark.parametrize(
+    ("ended_by", "ready"), [(signal.SIGINT, READY), (signal.SIGINT, ""), (signal.SIGKILL, READY), (signal.SIGKILL, "")]
+)
+def test_no_worker_outlives_its_starter(tmp_path: Path, ended_by: signal.Signals, ready: str) -> None:
+    """Ctrl-C reaches the whole group, as from a terminal, also while workers start; a kill only the starter."""
     script = tmp_path / "script.py"
-    script.write_text(SCRIPT)
+    script.write_text(SCRIPT.replace("READY", ready))
     with subprocess.Popen(
         [sys.executable, str(script)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     ) as started:
@@ -363,7 +376,7 @@ def test_no_worker_outlives_its_starter(tmp_path: Path, ended_by: signal.Signals
 
 def test_a_script_without_a_guard_is_told_so(tmp_path: Path) -> None:
     script = tmp_path / "script.py"
-    script.write_text(SCRIPT.replace('if __name__ == "__main__":', "if True:"))
+    script.write_text(SCRIPT.replace("READY", READY).replace('if __name__ == "__main__":', "if True:"))
     done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "under `if __name__ ==" in done.stderr

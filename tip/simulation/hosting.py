@@ -174,6 +174,10 @@ class Host:
         if self._enrolled is None or self._begun is None:
             raise ProtocolMisuse("a worker got a frame before it was told of a round")
         (parameters, cast), begun = self._enrolled, self._begun
+        if any(begun.directory.key(agent) != key for agent, key in cast.directory.agents.items()):
+            raise ProtocolMisuse(
+                "these workers hold other agents by now: a later `enrolled` took the place of this one"
+            )
         task = Task(begun.terms, begun.model, self._vectors)
         half = Half(task, Network(silent=begun.silent), len(begun.directory.agents))
         secrets = cast.secrets(begun.terms.round)
@@ -288,7 +292,7 @@ def enrolled(workers: Workers, parameters: Parameters, agents: Iterable[AgentId]
     """The protocol for these agents, in equal blocks in these workers, whose server is `Host`.
 
     `entropy` draws identity keys and the secrets of every round: a seeded one repeats itself and protects nobody. New
-    agents in the same workers take the place of the former ones.
+    agents in the same workers take the place of the former ones, whose protocol is then refused.
     """
     numbers = sorted(agents)
     blocks = [tuple(AgentId(int(agent)) for agent in block) for block in np.array_split(numbers, len(workers))]

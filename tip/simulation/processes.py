@@ -21,13 +21,14 @@ import multiprocessing
 import signal
 import traceback
 import weakref
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol, Self
 
 from tip.errors import ConfigurationError, ProtocolMisuse, TipError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from multiprocessing.connection import Connection
     from multiprocessing.context import SpawnProcess
 
@@ -83,7 +84,7 @@ class Raised:
 class Workers:
     """So many processes, each with a server of its own; a context manager that stops them.
 
-    `server` is a class or function of a module, called without arguments in each worker.
+    `server` is a class or function of a module, called without arguments in each worker. One thread asks at a time.
     """
 
     def __init__(self, count: int, server: Callable[[], Server]) -> None:
@@ -104,8 +105,9 @@ class Workers:
         here, there = context.Pipe()
         self._pipes.append(here)
         process = context.Process(target=_serve, args=(there, server), daemon=True, name="tip worker")
-        process.start()
-        self._processes.append(process)
+        with _unheard(signal.SIGINT):  # a process inherits what its starter does not hear
+            process.start()
+            self._processes.append(process)
         there.close()  # so that the end of the worker is the end of the pipe
 
     def __len__(self) -> int:
@@ -169,6 +171,19 @@ class Workers:
         self._stopped()
 
 
+@contextmanager
+def _unheard(number: signal.Signals) -> Iterator[None]:
+    """A signal waits until the end, where the system knows of that."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {number})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _tried(work: Callable[[], object] | None) -> list[Raised | _Here]:
     """What this process raised while the workers worked."""
     if work is None:
@@ -211,7 +226,7 @@ def _serve(pipe: Connection, server: Callable[[], Server]) -> None:
     while True:
         try:
             request = pipe.recv()
-        except EOFError:
+        except (EOFError, ConnectionError):  # the other end is closed, perhaps with an answer unread
             return
         _reply(pipe, made, request)
 
@@ -223,5 +238,5 @@ def _reply(pipe: Connection, server: Server, request: object) -> None:
         answer = Raised.of(error)
     try:
         pipe.send(answer)
-    except BrokenPipeError:
+    except ConnectionError:
         return  # nobody waits for it any more; the next look at the pipe finds its end
