@@ -19,7 +19,7 @@ from tip.protocols import COORDINATOR, FAITHFUL, AgentId, Network, Round, Table,
 from tip.protocols.clear import client as clear_client
 from tip.protocols.clear import messages as clear_messages
 from tip.protocols.clear import server
-from tip.protocols.codec import U32, Agents
+from tip.protocols.codec import U32, Agents, Opaque
 from tip.protocols.conformance import Discrepancy, Recorded, Trouble, discrepancies, untold, varying
 from tip.protocols.core import Accumulator, Body, Send, Step, Total
 from tip.protocols.declaring import Sums
@@ -441,10 +441,10 @@ def test_a_report_with_one_field_more_is_caught(monkeypatch: pytest.MonkeyPatch)
     class Report:
         round: Round
         sender: AgentId
-        report: local_messages.Opaque
+        report: Opaque
         battery: U32 = 80
 
-    Report.__annotations__ = {"round": Round, "sender": AgentId, "report": local_messages.Opaque, "battery": U32}
+    Report.__annotations__ = {"round": Round, "sender": AgentId, "report": Opaque, "battery": U32}
     types = dict(local_messages.TABLE.types) | {2: Report}
     table = Table(protocol=4, version=1, types=types)
     monkeypatch.setattr(local, "TABLE", table)
