@@ -327,6 +327,18 @@ def test_an_interrupted_wait_stops_the_workers(careless: Any) -> None:  # noqa: 
         assert not any(process.is_running() for process in asked)
 
 
+def test_workers_leave_an_interrupt_to_their_starter() -> None:
+    """Also before they can have said so: without that it ends them in the middle of their start."""
+    with Workers(2, Host) as workers:
+        for pid in workers.pids:
+            os.kill(pid, signal.SIGINT)
+        assert workers.ask({0: End(), 1: End()}) == {0: None, 1: None}
+        for pid in workers.pids:
+            os.kill(pid, signal.SIGINT)
+        assert workers.ask({0: End(), 1: End()}) == {0: None, 1: None}
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())  # this process hears it
+
+
 SCRIPT = """
 import sys, numpy as np
 from tip.simulation.processes import Workers
