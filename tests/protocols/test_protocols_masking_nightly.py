@@ -1,4 +1,4 @@
-"""What wants an hour or two: `pytest tests/protocols/nightly_protocols_masking.py`; no other call collects it."""
+"""What wants an hour or two: `poe nightly`."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ from tests.protocols.test_protocols_masking_stories import MaliciousCoordinator
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+pytestmark = pytest.mark.nightly
 
 
 @pytest.fixture(autouse=True, scope="module")
