@@ -23,6 +23,7 @@ import traceback
 import weakref
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from multiprocessing import resource_tracker
 from typing import TYPE_CHECKING, Any, Final, Protocol, Self
 
 from tip.errors import ConfigurationError, ProtocolMisuse, TipError
@@ -105,6 +106,7 @@ class Workers:
         here, there = context.Pipe()
         self._pipes.append(here)
         process = context.Process(target=_serve, args=(there, server), daemon=True, name="tip worker")
+        resource_tracker.ensure_running()  # its start would end the silence that follows
         with _unheard(signal.SIGINT):  # a process inherits what its starter does not hear
             process.start()
             self._processes.append(process)
