@@ -28,7 +28,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from tip.crypto.transcript import SIZE, derive, derive_from_agreement, require_secret
+from tip.crypto.transcript import SIZE, derive, derive_for_each, derive_from_agreement, require_secret
 from tip.errors import ConfigurationError, MalformedMessage
 
 if TYPE_CHECKING:
@@ -140,7 +140,8 @@ def edge_secret(seed: bytes, purpose: str, peer: int) -> bytes:
 
 def edge_pairs(seed: bytes, purpose: str, peers: Iterable[int]) -> list[KeyPair]:
     """The key pairs toward these peers, in their order."""
-    return [KeyPair.from_secret(edge_secret(seed, purpose, peer)) for peer in peers]
+    numbered = map(_numbered, peers)
+    return [KeyPair.from_secret(s) for s in derive_for_each(seed, "edge secret", purpose.encode(), parts=numbered)]
 
 
 def publics(seed: bytes, purpose: str, peers: Sequence[int]) -> bytes:

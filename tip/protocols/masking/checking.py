@@ -177,14 +177,14 @@ def dealt_in(delivery: Delivery) -> dict[AgentId, bytes]:
 
 def copied(state: Coordinator) -> frozenset[AgentId]:
     """Agents with a key that another has, too: an honest agent's is its own, and unknown until all keys are in."""
-    owners: dict[bytes, AgentId] = {}
-    found: set[AgentId] = set()
-    for agent, message in state.of(Keys).items():
-        keys = pieces(message.channel + message.mask, HASH)
-        if not owners.keys().isdisjoint(keys):
-            found |= {agent, *(owners[key] for key in keys if key in owners)}
-        owners.update(dict.fromkeys(keys, agent))
-    return frozenset(found)
+    keys = {agent: pieces(message.channel + message.mask, HASH) for agent, message in state.of(Keys).items()}
+    if len(set().union(*keys.values())) == sum(map(len, keys.values())):
+        return frozenset()
+    owners: dict[bytes, set[AgentId]] = {}
+    for agent, own in keys.items():
+        for key in own:
+            owners.setdefault(key, set()).add(agent)
+    return frozenset(agent for shared in owners.values() if len(shared) > 1 for agent in shared)
 
 
 def lonely(state: Coordinator, stage: Masking) -> AgentId | None:

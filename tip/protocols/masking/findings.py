@@ -15,7 +15,7 @@ from tip.errors import MalformedMessage
 from tip.protocols.masking.messages import CHANNEL, HASH, MASK, SHARE
 from tip.protocols.masking.sealing import Piece
 from tip.protocols.masking.secrets import (
-    mask_secret,
+    mask_publics,
     own_hash,
     pairwise_seed,
     rebuilt,
@@ -111,8 +111,7 @@ def secret_fits(keys: Keys, dealing: Dealing, secret: bytes | None, *, own: bool
         return False
     if own:
         return own_hash(secret) == dealing.own
-    public = b"".join([KeyPair.from_secret(mask_secret(secret, peer)).public for peer in keys.peers])
-    return public == keys.mask
+    return mask_publics(secret, keys.peers) == keys.mask
 
 
 def rebuilt_from(shares: Mapping[int, bytes], threshold: int) -> bytes | None:

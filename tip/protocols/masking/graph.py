@@ -15,7 +15,8 @@ A mask is between an agent and each of its holders; so neighbors are those who h
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
@@ -27,10 +28,13 @@ from tip.randomness import Stream
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
+    from numpy.typing import NDArray
+
     from tip.protocols.core import AgentId
     from tip.protocols.masking.parameters import Parameters
 
     Agents = tuple[AgentId, ...]
+    Places: TypeAlias = NDArray[np.int64]
 
 
 def holders_of(parameters: Parameters, agents: Agents, me: AgentId, seed: bytes, context: bytes) -> Agents:
@@ -47,12 +51,18 @@ def holders_of(parameters: Parameters, agents: Agents, me: AgentId, seed: bytes,
     return tuple(agents[i] for i in places.tolist())
 
 
-def _on_ring(context: bytes, place: int, size: int, reach: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+def _on_ring(context: bytes, place: int, size: int, reach: int) -> Places:
     """The places at most `reach` away on the ring, sorted."""
-    order = Stream(derive(context, "masking ring"), simulated=True).permutation(size)
-    at = int(np.flatnonzero(order == place)[0])
+    order, at = _ring(context, size)
     near = np.concatenate([np.arange(-reach, 0), np.arange(1, reach + 1)])
-    return np.sort(order[(at + near) % size])
+    return np.sort(order[(at[place] + near) % size])
+
+
+@lru_cache(maxsize=4)
+def _ring(context: bytes, size: int) -> tuple[Places, Places]:
+    """The order of a roster's places on the ring, and where each place is: public, and the same for all agents."""
+    order = Stream(derive(context, "masking ring"), simulated=True).permutation(size)
+    return order, np.argsort(order)
 
 
 def as_bits(agents: Collection[AgentId], roster: Agents) -> bytes:

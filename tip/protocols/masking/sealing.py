@@ -21,6 +21,7 @@ from tip.protocols.masking.secrets import (
     own_hash,
     pairwise_seed,
     sealing_key,
+    sealing_keys,
     seed_hashes,
     share_hash,
     share_hashes,
@@ -85,7 +86,7 @@ class Dealer:
         """
         here = tuple(holder for holder in holders if holder in edges)
         mask, own = self.secrets.shares(threshold, len(here))
-        keys = [sealing_key(edges[holder].channel, self.me) for holder in here]
+        keys = sealing_keys((edges[holder].channel for holder in here), self.me)
         dealt = [(one.tobytes(), other.tobytes()) for one, other in zip(mask, own, strict=True)]
         return Dealing(
             round,

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from tip.crypto import KeyPair, derive, digest, digests, edge_secret, shamir
+from tip.crypto import KeyPair, derive, derive_from_each, digest, digests, edge_pairs, edge_secret, publics, shamir
 from tip.errors import MalformedMessage
 from tip.protocols.masking.messages import CHANNEL
 from tip.randomness import Stream
@@ -33,6 +33,8 @@ _ORDER_8_TOO: Final = 3938235723548961458172306078155302111252991171944069817688
 _SMALL: Final = frozenset(u.to_bytes(32, "little") for u in (0, 1, _PRIME - 1, _ORDER_8, _ORDER_8_TOO))
 _TOP: Final = 0x7F  # of the last byte: below, a number is below the prime
 LIMBS: Final = 16  # of a 32-byte secret
+_CHANNEL: Final = "channel"  # the purposes of edges, as keys are derived for them
+_MASK: Final = "mask"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +69,10 @@ class Secrets:
 
     def pairs(self, peers: Iterable[AgentId]) -> dict[AgentId, Pairs]:
         """The key pairs of the edges to these neighbors."""
-        channel, mask = self.channel, self.mask
-        return {
-            peer: Pairs(
-                KeyPair.from_secret(channel_secret(channel, peer)), KeyPair.from_secret(mask_secret(mask, peer))
-            )
-            for peer in peers
-        }
+        known = list(peers)
+        channel = edge_pairs(self.channel, _CHANNEL, known)
+        mask = edge_pairs(self.mask, _MASK, known)
+        return {peer: Pairs(one, other) for peer, one, other in zip(known, channel, mask, strict=True)}
 
     def shares(self, threshold: int, holders: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """Shares of the mask seed and of the own seed, one row of `SHARE` bytes for each holder."""
@@ -103,12 +102,17 @@ def commitment(seed: bytes) -> bytes:
 
 def mask_secret(mask: bytes, peer: AgentId) -> bytes:
     """The secret key of the mask toward a peer, from the mask seed."""
-    return edge_secret(mask, "mask", peer)
+    return edge_secret(mask, _MASK, peer)
+
+
+def mask_publics(mask: bytes, peers: tuple[AgentId, ...]) -> bytes:
+    """The public keys of the masks toward these peers, from the mask seed: 32 bytes each."""
+    return publics(mask, _MASK, peers)
 
 
 def channel_secret(channel: bytes, peer: AgentId) -> bytes:
     """The secret key of the channel to a peer."""
-    return edge_secret(channel, "channel", peer)
+    return edge_secret(channel, _CHANNEL, peer)
 
 
 def mask_keys(seeds: Iterable[bytes], here: bytes) -> tuple[bytes, ...]:
@@ -117,7 +121,7 @@ def mask_keys(seeds: Iterable[bytes], here: bytes) -> tuple[bytes, ...]:
     Two agents that were told different sets put masks on their vectors that do not cancel, and that nobody can take
     off while both survive: a coordinator that tells two stories about who dealt spoils the sum, and sees nothing.
     """
-    return tuple([derive(seed, "masking mask stream", here) for seed in seeds])
+    return tuple(derive_from_each(seeds, "masking mask stream", here))
 
 
 def usable(public: bytes) -> bool:
@@ -144,7 +148,12 @@ def shared_channel(mine: KeyPair, public: bytes, context: bytes) -> bytes:
 
 def sealing_key(channel: bytes, dealer: AgentId) -> bytes:
     """The key under which a dealer seals its one message on a channel: one for each direction."""
-    return derive(channel, "masking sealing key", int(dealer).to_bytes(8, "big"))
+    return sealing_keys((channel,), dealer)[0]
+
+
+def sealing_keys(channels: Iterable[bytes], dealer: AgentId) -> list[bytes]:
+    """The keys under which one dealer seals on its channels."""
+    return derive_from_each(channels, "masking sealing key", int(dealer).to_bytes(8, "big"))
 
 
 def own_hash(seed: bytes) -> bytes:

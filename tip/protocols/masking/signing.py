@@ -153,7 +153,7 @@ def words_hash(keys: Keys, dealing: Dealing) -> bytes:
 
 def survivors_root(agents: tuple[AgentId, ...], here: bytes) -> bytes:
     """What a consent names: the set to be opened, and who dealt, as the consenting agent was told."""
-    return digest("masking survivors", here, *map(_number, agents))
+    return digest("masking survivors", here, b"".join(map(_number, agents)))
 
 
 def _number(value: int) -> bytes:
