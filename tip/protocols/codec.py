@@ -128,7 +128,8 @@ def _pack_body(body: Body, vectors: Vectors) -> bytes:
     if vector is None or vector.shape != (body.dimension,):
         raise ProtocolMisuse("the vector of a body to be sent is not at hand")
     wire = vector.astype(f"<u{ring_type(body.modulus_bits).itemsize}", copy=False)
-    return _BODY.pack(body.modulus_bits, body.dimension) + wire.tobytes()
+    words = np.ascontiguousarray(wire).view(np.uint8).data  # copied once, into the frame's field
+    return b"".join((_BODY.pack(body.modulus_bits, body.dimension), words))
 
 
 def _unpack_body(reader: Reader) -> Body:
@@ -174,8 +175,8 @@ class Table:
 
     def encode(self, message: Message, vectors: Vectors = {}) -> bytes:  # noqa: B006 - read only
         """The frame of a message; `vectors` holds those that its bodies name."""
-        rest = self._pack(message, vectors)
-        return _LENGTH.pack(len(rest)) + rest
+        parts = self._pack(message, vectors)
+        return b"".join((_LENGTH.pack(sum(map(len, parts))), *parts))
 
     def digest(self, message: Message) -> bytes:
         """The hash of a message without vectors: what an answer to it binds itself to."""
@@ -228,13 +229,13 @@ class Table:
     def _head(self, message: Message) -> bytes:
         return _HEAD.pack(self.protocol, self.version, self._numbers[type(message)])
 
-    def _pack(self, message: Message, vectors: Vectors) -> bytes:
+    def _pack(self, message: Message, vectors: Vectors) -> list[bytes]:
         kinds = self._of(message)
         try:
             parts = [kind.pack(getattr(message, name), vectors) for name, kind in kinds.items()]
         except struct.error as error:
             raise ProtocolMisuse(f"{type(message).__name__} does not fit its fields: {error}") from error
-        return self._head(message) + b"".join(parts)
+        return [self._head(message), *parts]
 
 
 def _kinds(cls: type[Message]) -> dict[str, Kind]:
