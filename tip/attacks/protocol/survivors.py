@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from tip.attacks.protocol.coordinator import CoordinatorAttack
 from tip.protocols.core import COORDINATOR, AgentId, Resumed, Send, Step
-from tip.protocols.masking.checking import drawn_of, masking_of
-from tip.protocols.masking.course import Consenting, Unmasking
+from tip.protocols.masking.course import Consenting, Unmasking, drawn_of, masking_of
 from tip.protocols.masking.messages import Consent, Consents, Survivors
 from tip.protocols.masking.signing import signed, survivors_root
 

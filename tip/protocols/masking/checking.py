@@ -12,16 +12,7 @@ from typing import TYPE_CHECKING
 
 from tip.crypto import KeyPair
 from tip.protocols.core import Fault
-from tip.protocols.masking.course import (
-    Consenting,
-    Fixed,
-    Gathering,
-    Keying,
-    Masking,
-    Revealing,
-    Stage,
-    Unmasking,
-)
+from tip.protocols.masking.course import Consenting, Coordinator, Masking, Unmasking, drawn_of
 from tip.protocols.masking.evidence import Claim, exhibit
 from tip.protocols.masking.findings import decide, edge_key, keys_are_usable, pieces, seeds_fit, shares_fit
 from tip.protocols.masking.messages import (
@@ -47,34 +38,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tip.protocols.core import AgentId
-    from tip.protocols.masking.course import Drawn
-    from tip.protocols.masking.server import Coordinator
-
-
-def fixed(stage: Stage) -> Fixed | None:
-    """The roster of a stage that has one."""
-    if isinstance(stage, Revealing):
-        return stage.fixed
-    drawn = drawn_of(stage)
-    return drawn.fixed if drawn is not None else None
-
-
-def drawn_of(stage: Stage) -> Drawn | None:
-    """The graph of a stage that has one."""
-    if isinstance(stage, Keying | Gathering):
-        return stage.drawn
-    masking = masking_of(stage)
-    return masking.drawn if masking is not None else None
-
-
-def masking_of(stage: Stage) -> Masking | None:
-    """What was delivered, from the stage on in which it was."""
-    match stage:
-        case Masking():
-            return stage
-        case Consenting() | Unmasking():
-            return stage.masking
-    return None
 
 
 def _unfit(message: Message, reason: str) -> Fault:

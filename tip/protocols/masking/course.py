@@ -1,4 +1,4 @@
-"""Masking, the coordinator's stages: what is fixed in a round, in the order in which it is fixed.
+"""Masking, the coordinator's state: stages, and what is fixed in a round, in the order in which it is.
 
     Inviting ──▶ Revealing ──▶ Keying ──▶ Gathering ──▶ Masking ──▶ Consenting ──▶ Unmasking ──▶ Summing ──▶ Finished
 
@@ -9,9 +9,10 @@ passed. Too few answers lead to `Failed` from everywhere; no stage is ever enter
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar, cast
 
-from tip.protocols.core import AgentId
+from tip.protocols.core import COORDINATOR, AgentId
+from tip.protocols.masking.evidence import Case
 from tip.protocols.masking.graph import neighbors
 from tip.protocols.masking.messages import (
     Advertise,
@@ -30,11 +31,12 @@ if TYPE_CHECKING:
 
     from tip.crypto import Identity
     from tip.protocols.core import Body, Terms
-    from tip.protocols.masking.messages import Announce, Roster
+    from tip.protocols.masking.messages import Announce, Message, Roster
     from tip.protocols.masking.parameters import Parameters
     from tip.protocols.masking.signing import Directory
 
 Agents = frozenset[AgentId]
+M = TypeVar("M")
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,3 +170,56 @@ class Failed:
 
 Collecting = Inviting | Revealing | Keying | Gathering | Masking | Consenting | Unmasking
 Stage = Collecting | Summing | Finished | Failed
+
+
+def fixed(stage: Stage) -> Fixed | None:
+    """The roster of a stage that has one."""
+    if isinstance(stage, Revealing):
+        return stage.fixed
+    drawn = drawn_of(stage)
+    return drawn.fixed if drawn is not None else None
+
+
+def drawn_of(stage: Stage) -> Drawn | None:
+    """The graph of a stage that has one."""
+    if isinstance(stage, Keying | Gathering):
+        return stage.drawn
+    masking = masking_of(stage)
+    return masking.drawn if masking is not None else None
+
+
+def masking_of(stage: Stage) -> Masking | None:
+    """What was delivered, from the stage on in which it was."""
+    match stage:
+        case Masking():
+            return stage
+        case Consenting() | Unmasking():
+            return stage.masking
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Coordinator:
+    """The coordinator's whole state of one round: where it stands, what it heard, what it asked last."""
+
+    desk: Desk
+    stage: Stage
+    heard: Mapping[type[object], Mapping[AgentId, Message]]
+    asked: Mapping[AgentId, Message]
+    opened: Mapping[tuple[AgentId, AgentId], bytes] = field(default_factory=dict, repr=False)
+
+    def of(self, kind: type[M]) -> Mapping[AgentId, M]:
+        """The accepted answers of one type."""
+        return cast("Mapping[AgentId, M]", self.heard.get(kind, {}))
+
+    @property
+    def case(self) -> Case:
+        """What evidence of this round begins with."""
+        known = fixed(self.stage)
+        roster = known.roster if known is not None else None
+        return Case(self.desk.terms.round, COORDINATOR, self.desk.announcement, roster)
+
+    def context(self, kind: type[object]) -> bytes:
+        """Under which context an answer of this type is signed."""
+        known = fixed(self.stage)
+        return self.desk.context if kind is Advertise or known is None else known.context

@@ -50,8 +50,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tip.protocols.core import AgentId
-    from tip.protocols.masking.course import Stage
-    from tip.protocols.masking.server import Coordinator
+    from tip.protocols.masking.course import Coordinator, Stage
 
     Asked = tuple[Stage, Mapping[AgentId, Message]]
 

@@ -11,8 +11,8 @@ A coordinator that was restarted replays the answers that it had accepted, and a
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, TypeVar, cast
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from tip.errors import ProtocolMisuse
 from tip.protocols.core import COORDINATOR, Add, Deadline, Discard, Fault, Resumed, Send, Step, Summed, Total, Uncover
@@ -20,6 +20,7 @@ from tip.protocols.masking import checking, questions
 from tip.protocols.masking.course import (
     Collecting,
     Consenting,
+    Coordinator,
     Desk,
     Failed,
     Finished,
@@ -31,8 +32,9 @@ from tip.protocols.masking.course import (
     Stage,
     Summing,
     Unmasking,
+    masking_of,
 )
-from tip.protocols.masking.evidence import Case, Claim, exhibit
+from tip.protocols.masking.evidence import Claim, exhibit
 from tip.protocols.masking.messages import (
     Abandoned,
     Advertise,
@@ -59,34 +61,7 @@ if TYPE_CHECKING:
     from tip.protocols.masking.parameters import Parameters
     from tip.protocols.masking.signing import Directory
 
-M = TypeVar("M")
-
-
-@dataclass(frozen=True, slots=True)
-class Coordinator:
-    """The coordinator's whole state of one round: where it stands, what it heard, what it asked last."""
-
-    desk: Desk
-    stage: Stage
-    heard: Mapping[type[object], Mapping[AgentId, Message]]
-    asked: Mapping[AgentId, Message]
-    opened: Mapping[tuple[AgentId, AgentId], bytes] = field(default_factory=dict, repr=False)
-
-    def of(self, kind: type[M]) -> Mapping[AgentId, M]:
-        """The accepted answers of one type."""
-        return cast("Mapping[AgentId, M]", self.heard.get(kind, {}))
-
-    @property
-    def case(self) -> Case:
-        """What evidence of this round begins with."""
-        fixed = checking.fixed(self.stage)
-        roster = fixed.roster if fixed is not None else None
-        return Case(self.desk.terms.round, COORDINATOR, self.desk.announcement, roster)
-
-    def context(self, kind: type[object]) -> bytes:
-        """Under which context an answer of this type is signed."""
-        fixed = checking.fixed(self.stage)
-        return self.desk.context if kind is Advertise or fixed is None else fixed.context
+__all__ = ["Coordinator", "advance", "fail", "open_round", "settle"]
 
 
 def open_round(
@@ -189,7 +164,7 @@ def _told_otherwise(state: Coordinator, first: Message, second: Message) -> Step
 
 def _beside(state: Coordinator, message: Query | Complaint) -> Step[Coordinator]:
     """An agent could not use what a neighbor dealt: show it the neighbor's words, or decide on its complaint."""
-    masking = checking.masking_of(state.stage)
+    masking = masking_of(state.stage)
     if message.round != state.desk.terms.round or masking is None or message.sender not in state.of(Dealing):
         return Step(state)
     if not genuine(state.desk.directory.key(message.sender), masking.drawn.fixed.context, message):
