@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Protocol
 
 
 class Coordinator(StrEnum):
@@ -19,6 +20,58 @@ class Graph(StrEnum):
     COMPLETE = "complete"
     RING = "ring"
     DRAWN = "drawn"
+
+
+class Shape(Protocol):
+    """What the conditions judge: a `Candidate`, or `Parameters`."""
+
+    @property
+    def agents(self) -> int:
+        """Invited agents."""
+
+    @property
+    def corrupt(self) -> int:
+        """How many are corrupt."""
+
+    @property
+    def dropouts(self) -> int:
+        """How many may drop out by chance."""
+
+    @property
+    def coordinator(self) -> Coordinator:
+        """What the coordinator may do."""
+
+    @property
+    def graph(self) -> Graph:
+        """Who holds."""
+
+    @property
+    def degree(self) -> int:
+        """Holders of an agent."""
+
+    @property
+    def threshold(self) -> int:
+        """Shares that open a secret."""
+
+    @property
+    def minimum(self) -> int:
+        """What agents insist on."""
+
+    @property
+    def samples(self) -> int:
+        """Consents that an agent verifies."""
+
+    @property
+    def privacy_bits(self) -> int:
+        """The bits of privacy that are wanted."""
+
+    @property
+    def success_bits(self) -> int:
+        """The bits of success that are wanted."""
+
+    @property
+    def honest_invited(self) -> int:
+        """Invited agents that are not corrupt."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ In the complete graph E1 is a matter of counting, and there is nothing to cut.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -35,10 +35,7 @@ from tip.protocols.masking.tails import log2_binomial, log2_none, log2_sum, log2
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from tip.protocols.masking.candidates import Candidate
-    from tip.protocols.masking.parameters import Parameters
-
-    Shape: TypeAlias = Candidate | Parameters
+    from tip.protocols.masking.candidates import Shape
 
 NEVER: Final = -math.inf  # the logarithm of a failure that cannot happen
 
