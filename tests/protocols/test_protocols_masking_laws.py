@@ -233,7 +233,7 @@ def test_many_rounds() -> None:
 def test_the_laws_catch_a_mutant(mutant: Callable[[], mutants.Patch], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(*mutant())
     searching = settings(
-        QUICK, max_examples=600, phases=[Phase.generate], database=None, derandomize=True, report_multiple_bugs=False
+        QUICK, max_examples=2500, phases=[Phase.generate], database=None, derandomize=True, report_multiple_bugs=False
     )
     with pytest.raises((AssertionError, ProtocolMisuse)):
         run_state_machine_as_test(MaskedRound, settings=searching)
