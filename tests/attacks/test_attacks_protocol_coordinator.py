@@ -214,7 +214,7 @@ def test_invented_agents_take_everything_where_rosters_and_keys_are_not_checked(
 
 def test_substituted_keys_unmask_the_victim_where_signatures_are_not_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     attempt = played(SubstitutedKeys(VICTIM, HELPERS))
-    assert attempt.named == {COORDINATOR}
+    assert attempt.convicted == {COORDINATOR}
     assert not any(VICTIM in part.agents for part in attempt.knowledge.parts)
     monkeypatch.setattr(answers, "require_signed", lambda *_: None)
     assert alone(played(SubstitutedKeys(VICTIM, HELPERS)))

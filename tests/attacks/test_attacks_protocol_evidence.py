@@ -16,6 +16,7 @@ from tip.attacks.protocol import (
     FalseComplaint,
     GarbledDelivery,
     InconsistentKey,
+    InconsistentModel,
     LowOrderKey,
     LyingSeedHash,
     OtherSecret,
@@ -23,6 +24,7 @@ from tip.attacks.protocol import (
     Refuses,
     ShrunkCohort,
     SmallRoster,
+    SubstitutedKeys,
     SubstitutedNeighbors,
     Together,
     TwoConsents,
@@ -128,6 +130,8 @@ RUNS = [
     Run("garbled", Claim.GARBLED, COORDINATOR, _against(GarbledDelivery(VICTIM, HELPERS))),
     Run("small roster", Claim.TOO_FEW, COORDINATOR, _against(SmallRoster(VICTIM, HELPERS))),
     Run("few survivors", Claim.TOO_FEW, COORDINATOR, _against(ShrunkCohort(VICTIM, HELPERS))),
+    Run("false keys of holders", Claim.FALSE_KEYS, COORDINATOR, _against(SubstitutedKeys(VICTIM, HELPERS))),
+    Run("another model", Claim.FALSE_KEYS, COORDINATOR, _against(InconsistentModel(VICTIM, bytes(31) + b"1", HELPERS))),
     Run("made-up consents", Claim.TOO_FEW, COORDINATOR, _against(AliveAndDead(VICTIM, HELPERS))),
 ]
 EACH = pytest.mark.parametrize("run", RUNS, ids=lambda run: run.name)

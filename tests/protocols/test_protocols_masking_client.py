@@ -12,23 +12,30 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from tip.errors import MalformedMessage
 from tip.protocols import COORDINATOR, AgentId, Round
 from tip.protocols.core import Resumed, Step, Terms
 from tip.protocols.loopback import Loopback, Task
-from tip.protocols.masking import client, judge, under
+from tip.protocols.masking import client, judge, server, under
+from tip.protocols.masking.evidence import Claim, exhibit
 from tip.protocols.masking.graph import as_bits
 from tip.protocols.masking.messages import (
     HASH,
     SEALED,
+    TABLE,
     Abandoned,
     Advertise,
     Announce,
     Consents,
+    Dealing,
     Delivery,
     Graph,
+    Keys,
     Message,
     Peers,
+    Proof,
     Question,
+    Reveal,
     Roster,
     Survivors,
     Unmask,
@@ -71,12 +78,13 @@ class Played:
     before: dict[type[Message], Agent]
     asked: dict[type[Message], Message]
     last: Agent
+    coordinator: server.Coordinator
 
 
 def play() -> Played:
     loopback = Loopback(PROTOCOL.TABLE, TASK)
     PROTOCOL.seat(loopback, TASK)
-    seat, played = loopback._seats[ME], Played({}, {}, None)  # type: ignore[arg-type]
+    seat, played = loopback._seats[ME], Played({}, {}, None, None)  # type: ignore[arg-type]
     feed = seat.advance
 
     def watched(state: Agent, event: object) -> Step[Agent]:
@@ -87,6 +95,9 @@ def play() -> Played:
     seat.advance = watched
     loopback.settle()
     played.last = seat.state
+    state = loopback.state(COORDINATOR)
+    assert isinstance(state, server.Coordinator)
+    played.coordinator = state
     return played
 
 
@@ -221,6 +232,44 @@ def test_the_agent_s_own_key_sent_back_is_declined() -> None:
     declined(
         ask(Peers, **peers_with(lambda data: data.__setitem__(slice(0, HASH), own[:HASH]), "mask")), "delivered keys"
     )
+
+
+def false_keys(**changed: Any) -> tuple[AgentId, ...]:  # noqa: ANN401 - fields of messages
+    """What the judge says of a coordinator that delivered these keys of agent 0, and then shows what it signed."""
+    peer, context, crook = SIX[0], context_of(Peers), PROTOCOL.cast.coordinator
+    keys, dealing = PLAYED.coordinator.of(Keys)[peer], PLAYED.coordinator.of(Dealing)[peer]
+    proof = Proof(Round(7), COORDINATOR, ME, TABLE.encode(keys), TABLE.encode(dealing), b"")
+    told = signed(crook, context, replace(PLAYED.asked[Peers], **changed))
+    case = PLAYED.last.case()
+    assert case is not None
+    shown = exhibit(told), exhibit(signed(crook, context, proof))
+    return judge(case.against(COORDINATOR, Claim.FALSE_KEYS, *shown), PROTOCOL.cast.directory, PARAMETERS)
+
+
+def test_the_coordinators_own_proof_shows_that_it_delivered_false_keys() -> None:
+    assert false_keys(**peers_with(other, "channel")) == (COORDINATOR,)
+    assert false_keys(**peers_with(other, "mask")) == (COORDINATOR,)
+    with pytest.raises(MalformedMessage, match="are those that were signed"):
+        false_keys()
+
+
+@pytest.mark.parametrize("change", [other, low_order])
+def test_unsigned_keys_of_a_holder_convict_the_coordinator(change: Callable[[bytearray], None]) -> None:
+    assert judged(declined(ask(Peers, **peers_with(change, "mask")), "no neighbor signed")) == (COORDINATOR,)
+    peers = PLAYED.asked[Peers]
+    assert isinstance(peers, Peers)
+    assert judged(declined(ask(Peers, proofs=peers.proofs[:-1]), "no neighbor signed")) == (COORDINATOR,)
+
+
+def test_signed_keys_convict_nobody() -> None:
+    """An accuser that shows the Peers of an honest coordinator, and its own Reveal, is refused."""
+    case = PLAYED.last.case()
+    assert case is not None
+    reveal = PLAYED.last.said[Roster].sends[0].message
+    assert isinstance(reveal, Reveal)
+    shown = exhibit(PLAYED.asked[Peers]), exhibit(reveal)
+    with pytest.raises(MalformedMessage, match="are those that were signed"):
+        judge(case.against(COORDINATOR, Claim.FALSE_KEYS, *shown), PROTOCOL.cast.directory, PARAMETERS)
 
 
 def test_too_few_holders_end_the_round_for_the_agent_and_are_nobody_s_fault() -> None:

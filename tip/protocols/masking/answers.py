@@ -135,12 +135,15 @@ def peers(own: Own, stage: Keyed, message: Peers) -> Reply:
     if len(here) < own.parameters.threshold:
         return Reply(Declined("too few of this agent's holders are left"))  # chance can do that
     try:
-        require_distinct(message, keys_of(own, stage.pairs))
         if own.parameters.coordinator is Coordinator.MALICIOUS:
             require_signed(message, fixed.holders, own.directory, fixed.context)
+    except MalformedMessage as error:
+        return _declined(f"delivered keys that no neighbor signed: {error}", Claim.FALSE_KEYS)
+    try:
+        require_distinct(message, keys_of(own, stage.pairs))
         edges = edges_of(stage.pairs, message, fixed.context)
     except MalformedMessage as error:
-        return _declined(f"delivered keys that no neighbor signed: {error}")
+        return _declined(f"delivered keys that no neighbor has: {error}")
     dealer = Dealer(own.me, own.secrets, fixed.context)
     dealing = dealer.dealing(message.round, edges, fixed.holders, own.parameters.threshold)
     return Reply(Dealt(fixed, edges), (dealing,))

@@ -39,6 +39,7 @@ from tip.protocols.masking.messages import (
     Peers,
     Proof,
     Question,
+    Reveal,
     Roster,
     Survivors,
 )
@@ -195,6 +196,9 @@ def _blamed(agent: Agent, question: Question, reply: Reply, reason: str) -> Faul
     if case is None or reply.claim is None:
         return Fault((COORDINATOR,), f"the coordinator {reason}")
     shown = [exhibit(question)]
+    if isinstance(question, Peers):
+        (revealed,) = (send.message for send in agent.said[Roster].sends if isinstance(send.message, Reveal))
+        shown.append(exhibit(revealed))  # it says who its holders are
     if isinstance(question, Consents):
         shown += [exhibit(agent.said[kind].question) for kind in (Survivors, Delivery)]  # consents to what
     return case.fault(COORDINATOR, reply.claim, reason, *shown)
@@ -224,7 +228,8 @@ def _proof(agent: Agent, message: Proof, context: bytes) -> Step[Agent]:
     case = agent.case()
     if case is None or not isinstance(agent.stage, Preparing | Covering | Masked | Consented):
         return Step(agent)
-    heard = hear_proof(agent.own, agent.stage, message, context, case)
+    told = agent.said[Peers].question
+    heard = hear_proof(agent.own, agent.stage, message, context, replace(case, told=exhibit(told)))
     sends = tuple(_send(agent.own, context, complaint) for complaint in heard.complaints)
     stage = agent.stage if heard.reason is None else Declined(heard.reason)
     return Step(replace(agent, stage=stage), sends=sends, faults=heard.faults)

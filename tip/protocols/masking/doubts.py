@@ -54,7 +54,7 @@ def hear_proof(  # noqa: PLR0911 - one for each finding
         return _garbled(f"the coordinator showed words that agent {peer} did not sign")
     reason = f"garbled what agent {peer} sent to agent {own.me}"
     if not _same_keys(own, dealt, keys):
-        fault = Fault((COORDINATOR,), f"the coordinator {reason}")
+        fault = case.fault(COORDINATOR, Claim.FALSE_KEYS, reason, case.told, exhibit(message))
         return Heard(faults=(fault,), reason=reason)
     if not _as_delivered(own, view, dealing):
         fault = case.fault(COORDINATOR, Claim.GARBLED, reason, exhibit(view.delivery), exhibit(message))

@@ -37,6 +37,9 @@ class Claim(IntEnum):
     BAD_SEED = 7  # Unmask, Dealing: a pairwise seed is not the one whose hash was signed
     GARBLED = 8  # the coordinator's Delivery, and its Proof of what a dealer signed: they differ
     TOO_FEW = 9  # the coordinator's Roster, Survivors or Consents: below the minimum, or not what it says
+    FALSE_KEYS = (
+        10  # the coordinator's Peers, its receiver's Reveal or the coordinator's Proof: keys that nobody signed
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,7 @@ class Case:
     accuser: AgentId
     announcement: Announce
     roster: Roster | None = None
+    told: bytes = b""  # an agent's Peers, as an exhibit
 
     def against(self, accused: AgentId, claim: Claim, *exhibits: bytes) -> bytes:
         """The evidence, as bytes that travel."""

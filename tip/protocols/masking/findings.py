@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tip.protocols.core import AgentId
-    from tip.protocols.masking.messages import Complaint, Dealing, Delivery, Keys, Unmask
+    from tip.protocols.masking.messages import Complaint, Dealing, Delivery, Keys, Peers, Unmask
 
 
 def keys_are_usable(message: Keys) -> bool:
@@ -67,6 +67,15 @@ def edge_key(keys: Keys, purpose: int, peer: AgentId) -> bytes | None:
         return None
     at = keys.peers.index(peer) * HASH
     return (keys.channel if purpose == CHANNEL else keys.mask)[at : at + HASH]
+
+
+def differ(peers: Peers, keys: Keys) -> bool:
+    """Whether the keys of a neighbor that Peers hold are others than it signed for the receiver."""
+    if keys.sender not in peers.peers:
+        return False
+    at = peers.peers.index(keys.sender) * HASH
+    held = (peers.channel[at : at + HASH], peers.mask[at : at + HASH])
+    return held != (edge_key(keys, CHANNEL, peers.to), edge_key(keys, MASK, peers.to))
 
 
 def told_pair(dealing: Dealing, told: bytes, peer: AgentId) -> tuple[bytes, bytes] | None:

@@ -23,6 +23,7 @@ from tip.protocols.masking.findings import (
     dealt_hash,
     decide,
     delivered_as_dealt,
+    differ,
     edge_key,
     keys_are_usable,
     rebuilt_from,
@@ -31,6 +32,7 @@ from tip.protocols.masking.findings import (
     shares_fit,
     told_pair,
 )
+from tip.protocols.masking.graph import holders_of
 from tip.protocols.masking.messages import (
     CHANNEL,
     HASH,
@@ -49,12 +51,15 @@ from tip.protocols.masking.messages import (
     Keys,
     MaskedInput,
     Message,
+    Peers,
     Proof,
     Reveal,
     Roster,
     Survivors,
     Unmask,
 )
+from tip.protocols.masking.parameters import Coordinator
+from tip.protocols.masking.peers import require_signed
 from tip.protocols.masking.secrets import commitment, share_hash
 from tip.protocols.masking.signing import (
     announced,
@@ -76,7 +81,7 @@ if TYPE_CHECKING:
 
 _LIMIT = 1 << 26
 
-M = TypeVar("M", Advertise, Reveal, Keys, Dealing, Unmask, Delivery, Complaint, Survivors, Proof)
+M = TypeVar("M", Advertise, Reveal, Keys, Dealing, Unmask, Peers, Delivery, Complaint, Survivors, Proof)
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,6 +290,36 @@ def _garbled(court: Court, accused: AgentId, shown: Sequence[bytes]) -> tuple[Ag
     return (COORDINATOR,)
 
 
+def _false_keys(court: Court, accused: AgentId, shown: Sequence[bytes]) -> tuple[AgentId, ...]:
+    """Peers hold keys that no neighbor signed: proofs are missing or false, or the coordinator's own Proof differs."""
+    peers, second = court.signed(shown[0], Peers, COORDINATOR), decoded(shown[1])
+    if isinstance(second, Proof):
+        proof = court.signed(shown[1], Proof, COORDINATOR)
+        keys = court.signed(proof.keys, Keys, decoded(proof.keys).sender)
+        false = proof.to == peers.to and differ(peers, keys)
+    else:
+        false = not _holders_signed(court, peers, court.signed(shown[1], Reveal, peers.to))
+    if accused != COORDINATOR or not false:
+        raise MalformedMessage("the keys are those that were signed")
+    return (COORDINATOR,)
+
+
+def _holders_signed(court: Court, peers: Peers, reveal: Reveal) -> bool:
+    """Whether the keys of the receiver's holders carry proofs; the revealed seed says who they are."""
+    roster, context = court.roster, court.context(Peers)
+    if roster is None or peers.to not in roster.agents or court.parameters.coordinator is not Coordinator.MALICIOUS:
+        raise MalformedMessage("no proofs were promised")
+    place = roster.agents.index(peers.to)
+    if roster.commitments[place * HASH : (place + 1) * HASH] != commitment(reveal.seed):
+        raise MalformedMessage("the seed is not that of the commitment")
+    holders = holders_of(court.parameters, roster.agents, peers.to, reveal.seed, context)
+    try:
+        require_signed(peers, holders, court.directory, context)
+    except MalformedMessage:
+        return False
+    return True
+
+
 def _too_few(court: Court, accused: AgentId, shown: Sequence[bytes]) -> tuple[AgentId, ...]:
     """A Roster, Survivors or Consents that no honest coordinator signs."""
     message = court.said(shown[0], COORDINATOR)
@@ -328,4 +363,5 @@ _RULES: Final[Mapping[Claim, tuple[Callable[[Court, AgentId, Sequence[bytes]], t
     Claim.BAD_SEED: (_bad_seed, 2),
     Claim.GARBLED: (_garbled, 2),
     Claim.TOO_FEW: (_too_few, 1),
+    Claim.FALSE_KEYS: (_false_keys, 2),
 }
