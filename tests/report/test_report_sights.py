@@ -139,3 +139,39 @@ def test_the_proof_of_another_promise_is_refused(a_run: RunFolder, proof: Deriva
     folder.write_text("derivation.json", json.dumps(to_json(other)))
     with pytest.raises(DataError, match="proves another promise"):
         page(folder.path)
+
+
+MASKS = {
+    "invited": 1000,
+    "corrupt": 100,
+    "dropouts": 100,
+    "coordinator": "malicious",
+    "graph": "drawn",
+    "neighbors": 217,
+    "degree": 115,
+    "threshold": 79,
+    "minimum": 900,
+    "samples": 70,
+    "honest": 797,
+    "rounds": 50,
+    "failure": 1e-11,
+    "gives_up": 0,
+}
+
+
+def test_the_masks_are_told_where_the_folder_holds_them(a_run: RunFolder, proof: Derivation) -> None:
+    assert "single vectors stay hidden" not in page(a_run.path)
+    with_proof(a_run, proof).write_json("masks.json", MASKS)
+    told = page(a_run.path)
+    assert "How single vectors stay hidden" in told
+    assert "It takes 79 of these parts" in told
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"degree": "115"}, {"degree": True}, {"coordinator": "kind"}, {"graph": 3}, {"more": 1}, {"failure": None}],
+)
+def test_damaged_masks_are_told_with_their_file(a_run: RunFolder, changed: dict[str, object]) -> None:
+    a_run.write_json("masks.json", MASKS | changed)
+    with pytest.raises(DataError, match=r"masks\.json.*no numbers of masked rounds"):
+        page(a_run.path)

@@ -6,15 +6,20 @@ the mean number of neighbors is rounded to a whole one, the probability of failu
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Final
+from dataclasses import asdict, dataclass, fields
+from typing import TYPE_CHECKING, Any, Final
 
+from tip.errors import ConfigurationError
 from tip.explain.tongues import check_audience, tongue_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tip.explain.tongue import Audience, Language, Tongue
+
+
+_KINDS: Final = ("curious", "malicious")
+_GRAPHS: Final = ("drawn", "ring", "complete")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +47,23 @@ class Masked:
     rounds: int
     failure: float
     gives_up: float
+
+    @classmethod
+    def from_json(cls, told: Mapping[str, Any]) -> Masked:
+        """From what `dataclasses.asdict` gave; raises `ConfigurationError` for anything else."""
+        kinds: dict[str, type | tuple[type, ...]] = {
+            "coordinator": str,
+            "graph": str,
+            "failure": (int, float),
+            "gives_up": (int, float),
+        }
+        names = [part.name for part in fields(cls)]
+        fits = told.keys() == set(names) and all(
+            isinstance(told[name], kinds.get(name, int)) and not isinstance(told[name], bool) for name in names
+        )
+        if not fits or told["coordinator"] not in _KINDS or told["graph"] not in _GRAPHS:
+            raise ConfigurationError("these are no numbers of masked rounds")
+        return cls(**told)
 
     @property
     def spare(self) -> int:

@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Final
 from tip.explain.curves import trade_off_svg
 from tip.explain.diagrams import said, svg
 from tip.explain.drawing import inline
+from tip.explain.masks import masks_in_words
 from tip.explain.words import coalition_in_words, tell
 from tip.privacy.guarantees import Kind
 from tip.report.markup import Markup, element, section
 
 if TYPE_CHECKING:
+    from tip.explain.masks import Masked
     from tip.flow.derivation import Derivation
     from tip.privacy.guarantees import Guarantee
     from tip.report.story import Story
@@ -40,6 +42,7 @@ def sights(told: Story) -> Markup:
         "sights",
         element("div", *figures, class_="sights"),
         _in_words(told.proof) if told.proof is not None else "",
+        _masked(told.masks) if told.masks is not None else "",
         _proof(told, told.proof) if told.proof is not None else "",
     )
 
@@ -75,6 +78,13 @@ def _curve(guarantee: Guarantee) -> Markup:
 def _in_words(proof: Derivation) -> Markup:
     lines = (element("li", sentence) for sentence in said(proof.flow, proof.coalition))
     return element("details", element("summary", "The picture in words"), element("ul", *lines, class_="plain"))
+
+
+def _masked(masks: Masked) -> Markup:
+    """How the sums stay closed, for everybody and for engineers."""
+    lines = (*masks_in_words(masks, "participant"), *masks_in_words(masks, "engineer"))
+    listed = element("ul", *(element("li", line) for line in dict.fromkeys(lines)), class_="plain")
+    return element("details", element("summary", "How single vectors stay hidden"), listed)
 
 
 def _proof(told: Story, proof: Derivation) -> Markup:

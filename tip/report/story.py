@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from tip.errors import ConfigurationError, DataError
+from tip.explain.masks import Masked
 from tip.files import RunFolder
 from tip.flow.files import from_json
 from tip.privacy.guarantees import Guarantee
@@ -62,6 +63,7 @@ class Story:
     answer: Answer | None = None  # of a plan that asks a question
     mechanism: Mapping[str, Any] = field(default_factory=dict)
     proof: Derivation | None = field(default=None, repr=False)  # of the first guarantee; none in older folders
+    masks: Masked | None = None  # of rounds under masks
 
     @property
     def asks(self) -> bool:
@@ -150,6 +152,7 @@ def story(path: Path) -> Story:
         answer=read_answer(folder.at("history.jsonl")) if played and asks else None,
         mechanism=folder.read_json("mechanism.json") if asks and folder.has("mechanism.json") else {},
         proof=_proof(folder, guarantees),
+        masks=_masks(folder),
     )
 
 
@@ -184,6 +187,16 @@ def _proof(folder: RunFolder, guarantees: tuple[Guarantee, ...]) -> Derivation |
     if first is None or (proof.coalition, proof.guarantee.epsilon) != (first.coalition, first.epsilon):
         raise DataError("proves another promise than the first one of guarantee.json", file=file)
     return proof
+
+
+def _masks(folder: RunFolder) -> Masked | None:
+    """The public numbers of the masks, where the folder holds them."""
+    if not folder.has("masks.json"):
+        return None
+    try:
+        return Masked.from_json(folder.read_json("masks.json"))
+    except ConfigurationError as error:
+        raise DataError(f"holds no masks: {error}", file=str(folder.at("masks.json"))) from error
 
 
 def _stated(told: object, plan: Mapping[str, Any]) -> int:

@@ -19,7 +19,7 @@ from tip.simulation.evaluation import distinct, evaluate
 from tip.simulation.federation import Federation, prepare
 from tip.simulation.question import QuestionRun, ask
 from tip.simulation.rounds import Progress, rounds, start
-from tip.simulation.saving import created, found, keep_proof, restored, save
+from tip.simulation.saving import created, found, keep_masks, keep_proof, restored, save
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -139,6 +139,7 @@ def _begin(federation: Federation, folder: Path | None, line: Line) -> RunFolder
     place.write_text("plan.toml", federation.plan.to_toml())
     _write_guarantees(place, federation)
     keep_proof(place, federation.settled.proof)
+    keep_masks(place, federation.settled.masks)
     if has_ledger(federation):
         place.write_json(LINE, {"run": line.name})
     return place

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -18,9 +19,11 @@ from tip.simulation.rounds import Progress
 
 if TYPE_CHECKING:
     from tip.flow.derivation import Derivation
+    from tip.plan.masking import Masks
     from tip.simulation.federation import Federation
 
 PROOF: Final = "derivation.json"
+MASKS: Final = "masks.json"
 
 
 def created(plan: Plan, folder: Path | None) -> RunFolder:
@@ -48,6 +51,12 @@ def keep_proof(place: RunFolder, proof: Derivation | None) -> None:
     """Leave the proof of what is promised first, if there is one and it is not there yet."""
     if proof is not None and not place.has(PROOF):
         place.write_text(PROOF, strict_json(to_json(proof)) + "\n")
+
+
+def keep_masks(place: RunFolder, masks: Masks | None) -> None:
+    """Leave the public numbers of the masks, if the rounds have any."""
+    if masks is not None and not place.has(MASKS):
+        place.write_json(MASKS, asdict(masks.told))
 
 
 def save(place: RunFolder, progress: Progress) -> None:
