@@ -32,7 +32,8 @@ from tip.attacks.protocol import (
     WrongShares,
     play,
 )
-from tip.protocols.core import AgentId, Body, Cover, Round, Step, Terms
+from tip.errors import ProtocolMisuse
+from tip.protocols.core import COORDINATOR, AgentId, Body, Cover, Round, Step, Terms
 from tip.protocols.loopback import Network, Task
 from tip.protocols.masking import Masked, checking, client, opening, plan_masking, server, under
 from tip.protocols.masking.messages import Answer, MaskedInput, Unmask
@@ -271,3 +272,19 @@ def test_where_a_commitment_is_not_opened_an_agent_chooses_its_holders(monkeypat
     protocol, task = federation()
     ending = OtherSeed().play(protocol, task, LIAR)
     assert not ending.convicted
+
+
+def test_where_forms_are_not_looked_at_a_long_vector_breaks_the_sum(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The driver's accumulator is the second net: it refuses, and then the round has no end."""
+    monkeypatch.setattr(checking, "check", lambda *_: None)
+    with pytest.raises(ProtocolMisuse, match="one dimension and one ring"):
+        played(WrongLength(Body.of(LONGER, 32)))
+
+
+def test_where_any_consent_is_taken_the_coordinator_is_blamed_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An honest coordinator hands on a signature under another set: every agent that draws it leaves."""
+    monkeypatch.setattr(checking, "check", lambda *_: None)
+    protocol, task = federation()
+    ending = OtherConsent().play(protocol, task, LIAR)
+    assert ending.named == {COORDINATOR}
+    assert any("consent that was not given" in fault.reason for fault in ending.faults)
