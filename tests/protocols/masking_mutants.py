@@ -54,7 +54,7 @@ def believes_complaints() -> Patch:
 
 
 def complains_of_what_was_delivered() -> Patch:
-    return doubts, "_as_delivered", lambda *_: True
+    return doubts, "delivered_as_dealt", lambda *_: True
 
 
 def complains_of_who_was_misled() -> Patch:

@@ -18,6 +18,7 @@ from tip.protocols.core import Resumed, Step, Terms
 from tip.protocols.loopback import Loopback, Task
 from tip.protocols.masking import client, judge, server, under
 from tip.protocols.masking.evidence import Claim, exhibit
+from tip.protocols.masking.findings import delivered_as_dealt
 from tip.protocols.masking.graph import as_bits
 from tip.protocols.masking.messages import (
     HASH,
@@ -452,3 +453,28 @@ def test_secrets_do_not_print() -> None:
         assert repr(own.secrets.own) not in text
     for edge in PLAYED.before[Survivors].stage.dealt.edges.values():  # type: ignore[union-attr]
         assert repr(edge.seed) not in repr(PLAYED.before[Survivors])
+
+
+@pytest.mark.parametrize("left_out", [False, True])
+def test_a_dealing_that_is_left_out_of_a_delivery_is_garbled_for_agent_and_judge_alike(left_out: bool) -> None:  # noqa: FBT001
+    """A judge that passes over a dealer without a piece would not confirm what the agent found."""
+    peer, context, crook = SIX[0], context_of(Delivery), PROTOCOL.cast.coordinator
+    keys, dealing = PLAYED.coordinator.of(Keys)[peer], PLAYED.coordinator.of(Dealing)[peer]
+    delivery = PLAYED.asked[Delivery]
+    assert isinstance(delivery, Delivery)
+    assert delivery.dealers[0] == peer
+    if left_out:
+        rest = {"sealed": SEALED, "shares": 2 * HASH, "keys": HASH}
+        cut: dict[str, Any] = {name: getattr(delivery, name)[size:] for name, size in rest.items()}
+        delivery = replace(delivery, dealers=delivery.dealers[1:], **cut)
+    assert delivered_as_dealt(delivery, dealing) is not left_out
+    proof = Proof(Round(7), COORDINATOR, ME, TABLE.encode(keys), TABLE.encode(dealing), b"")
+    case = PLAYED.last.case()
+    assert case is not None
+    shown = [exhibit(signed(crook, context, message)) for message in (delivery, proof)]
+    evidence = case.against(COORDINATOR, Claim.GARBLED, *shown)
+    if left_out:
+        assert judge(evidence, PROTOCOL.cast.directory, PARAMETERS) == (COORDINATOR,)
+    else:
+        with pytest.raises(MalformedMessage, match="is what was dealt"):
+            judge(evidence, PROTOCOL.cast.directory, PARAMETERS)

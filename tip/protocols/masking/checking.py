@@ -14,7 +14,7 @@ from tip.crypto import KeyPair
 from tip.protocols.core import Fault
 from tip.protocols.masking.course import Consenting, Coordinator, Masking, Unmasking, drawn_of
 from tip.protocols.masking.evidence import Claim, exhibit
-from tip.protocols.masking.findings import decide, edge_key, keys_are_usable, pieces, seeds_fit, shares_fit
+from tip.protocols.masking.findings import decide, edge_key, keys_are_usable, seeds_fit, shares_fit
 from tip.protocols.masking.messages import (
     CHANNEL,
     HASH,
@@ -30,6 +30,7 @@ from tip.protocols.masking.messages import (
     Peers,
     Reveal,
     Unmask,
+    pieces,
 )
 from tip.protocols.masking.secrets import commitment, pairwise_seed
 from tip.protocols.masking.signing import content, keys_told, words_hash

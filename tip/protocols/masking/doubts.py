@@ -15,15 +15,13 @@ from typing import TYPE_CHECKING
 from tip.errors import MalformedMessage
 from tip.protocols.core import COORDINATOR, Fault
 from tip.protocols.masking.evidence import Case, Claim, exhibit
-from tip.protocols.masking.findings import told_pair
+from tip.protocols.masking.findings import delivered_as_dealt, told_pair
 from tip.protocols.masking.messages import HASH, TABLE, Complaint, Dealing, Keys, Proof
-from tip.protocols.masking.sealing import Piece
 from tip.protocols.masking.signing import genuine, keys_told, words_hash
 from tip.protocols.masking.stages import Consented, Covering, Masked, Own, Preparing
 
 if TYPE_CHECKING:
-    from tip.protocols.core import AgentId
-    from tip.protocols.masking.stages import Dealt, View
+    from tip.protocols.masking.stages import Dealt
 
 _LIMIT = 1 << 24  # bytes of a neighbor's words
 
@@ -56,7 +54,7 @@ def hear_proof(  # noqa: PLR0911 - one for each finding
     if not _same_keys(own, dealt, keys):
         fault = case.fault(COORDINATOR, Claim.FALSE_KEYS, reason, case.told, exhibit(message))
         return Heard(faults=(fault,), reason=reason)
-    if not _as_delivered(own, view, dealing):
+    if not delivered_as_dealt(view.delivery, dealing):
         fault = case.fault(COORDINATOR, Claim.GARBLED, reason, exhibit(view.delivery), exhibit(message))
         return Heard(faults=(fault,), reason=reason)
     if not _was_told(own, dealing, message.told):
@@ -95,17 +93,3 @@ def _was_told(own: Own, dealing: Dealing, told: bytes) -> bool:
         return False
     pairs = own.secrets.pairs((dealing.sender,))[dealing.sender]
     return told_pair(dealing, told, own.me) == (pairs.channel.public, pairs.mask.public)
-
-
-def _as_delivered(own: Own, view: View, dealing: Dealing) -> bool:
-    """Whether what was delivered of this neighbor is what it signed."""
-    return _seed(own.me, dealing) == view.seed(dealing.sender) and _piece(own.me, dealing) == view.piece(dealing.sender)
-
-
-def _seed(me: AgentId, dealing: Dealing) -> bytes | None:
-    at = dealing.peers.index(me) * HASH if me in dealing.peers else -1
-    return dealing.seeds[at : at + HASH] if at >= 0 else None
-
-
-def _piece(me: AgentId, dealing: Dealing) -> Piece | None:
-    return Piece.at(dealing, dealing.holders.index(me)) if me in dealing.holders else None

@@ -12,7 +12,7 @@ import numpy as np
 
 from tip.crypto import KeyPair
 from tip.errors import MalformedMessage
-from tip.protocols.masking.messages import CHANNEL, HASH, MASK, SHARE
+from tip.protocols.masking.messages import CHANNEL, HASH, MASK, SHARE, pieces
 from tip.protocols.masking.sealing import Piece
 from tip.protocols.masking.secrets import (
     mask_publics,
@@ -103,11 +103,6 @@ def shares_fit(unmask: Unmask, dealt: Mapping[AgentId, bytes]) -> bool:
     )
 
 
-def pieces(data: bytes, size: int) -> list[bytes]:
-    """A field of pieces of one size, one by one."""
-    return [data[at : at + size] for at in range(0, len(data), size)]
-
-
 def dealt_hash(dealing: Dealing, place: int, *, own: bool) -> bytes:
     """The signed hash of the share at this place, of the own mask's seed or of the mask seed."""
     start = (2 * place + own) * HASH
@@ -142,11 +137,11 @@ def seeds_fit(unmask: Unmask, dealing: Dealing) -> bool:
 def delivered_as_dealt(delivery: Delivery, dealing: Dealing) -> bool:
     """Whether all that a Delivery holds of a dealer is in its Dealing."""
     dealer, holder = dealing.sender, delivery.to
+    if dealer not in {*delivery.peers, *delivery.dealers}:
+        return True
     if dealer in delivery.peers:
         at = delivery.peers.index(dealer) * HASH
         if delivery.seeds[at : at + HASH] != seed_of(dealing, holder):
             return False
-    if dealer not in delivery.dealers:
-        return True
-    piece = Piece.at(delivery, delivery.dealers.index(dealer))
-    return holder in dealing.holders and piece == Piece.at(dealing, dealing.holders.index(holder))
+    held = Piece.at(delivery, delivery.dealers.index(dealer)) if dealer in delivery.dealers else None
+    return held == (Piece.at(dealing, dealing.holders.index(holder)) if holder in dealing.holders else None)

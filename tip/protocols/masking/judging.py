@@ -65,7 +65,7 @@ from tip.protocols.masking.signing import (
     announced,
     content,
     genuine,
-    genuine_masked,
+    genuine_content,
     keys_told,
     masked_content,
     opening,
@@ -181,7 +181,7 @@ def _masked_content(court: Court, accused: AgentId, shown: bytes) -> bytes:
     """The content of a masked input of which the vector's hash is shown; raises unless it is signed."""
     said = masked_content(shown)
     key = court.directory.key(accused)
-    if key is None or not genuine_masked(key, court.context(MaskedInput), said, shown[-SIGNATURE:]):
+    if key is None or not genuine_content(key, court.context(MaskedInput), MaskedInput, said, shown[-SIGNATURE:]):
         raise MalformedMessage(f"the exhibit is not signed by party {accused}")
     return said
 

@@ -46,6 +46,11 @@ def _pieces(agents: Sized, **fields: tuple[bytes, int]) -> None:
             raise ConfigurationError(f"{name} holds {len(data)} bytes, not {size} for each of {len(agents)} agents")
 
 
+def pieces(data: bytes, size: int) -> list[bytes]:
+    """A field of pieces of one size, one by one."""
+    return [data[at : at + size] for at in range(0, len(data), size)]
+
+
 @dataclass(frozen=True, slots=True)
 class Announce:
     """The coordinator opens a round; `configuration` is the hash of the parameters and of the identity keys."""

@@ -22,7 +22,7 @@ from tip.crypto import KeyPair
 from tip.protocols.masking.evidence import Claim, exhibit
 from tip.protocols.masking.findings import edge_key, secret_fits
 from tip.protocols.masking.judging import share_list
-from tip.protocols.masking.messages import HASH, MASK, SHARE
+from tip.protocols.masking.messages import HASH, MASK, SHARE, pieces
 from tip.protocols.masking.secrets import mask_keys, mask_secret, own_hash, pairwise_seed, rebuilt, seed_hashes
 
 if TYPE_CHECKING:
@@ -133,7 +133,8 @@ class Books:
         seeds: dict[tuple[AgentId, AgentId], bytes] = {}
         missing: dict[AgentId, list[AgentId]] = {}
         for gone in self.dealings.keys() - survivors:
-            signed = dict(_pieces(self.dealings[gone]))
+            dealt = self.dealings[gone]
+            signed = dict(zip(dealt.peers, pieces(dealt.seeds, HASH), strict=True))
             for survivor in survivors.intersection(around[gone]):
                 edge = (survivor, gone)
                 if hashes.get(edge) == signed[survivor]:
@@ -161,7 +162,3 @@ class Books:
                 theirs = edge_key(self.keys[survivor], MASK, dealer)
                 seeds[survivor, dealer] = pairwise_seed(mine, theirs or b"", self.context)
         return seeds
-
-
-def _pieces(dealing: Dealing) -> Iterable[tuple[AgentId, bytes]]:
-    return ((peer, dealing.seeds[i * HASH : (i + 1) * HASH]) for i, peer in enumerate(dealing.peers))

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Final
 
 from tip.crypto.merkle import root_of
 from tip.errors import MalformedMessage
-from tip.protocols.masking.messages import HASH, SIGNATURE, key_leaf
-from tip.protocols.masking.signing import genuine_keys, keys_content
+from tip.protocols.masking.messages import HASH, SIGNATURE, Keys, key_leaf, pieces
+from tip.protocols.masking.signing import genuine_content, keys_content
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from tip.protocols.core import AgentId, Round
-    from tip.protocols.masking.messages import Keys, Peers
+    from tip.protocols.masking.messages import Peers
     from tip.protocols.masking.signing import Directory
 
 _HEAD: Final = struct.Struct("<IIB")  # size of the tree, place in it, length of the path
@@ -62,17 +62,13 @@ def _checked(rest: bytes, leaf: bytes, round: Round, holder: AgentId, key: bytes
     path = [rest[at : at + HASH] for at in range(start, end, HASH)]
     root = root_of(leaf, place, size, path)
     said = keys_content(round, holder, size, root)
-    if not genuine_keys(key, context, said, rest[_HEAD.size : start]):
+    if not genuine_content(key, context, Keys, said, rest[_HEAD.size : start]):
         raise MalformedMessage(f"the keys of agent {holder} are not signed by it")
     return rest[end:]
 
 
 def require_distinct(message: Peers, own: Keys) -> None:
     """Raise `MalformedMessage` if a key stands twice or is the agent's own."""
-    theirs = _pieces(message.channel) + _pieces(message.mask)
-    if len({*theirs, *_pieces(own.channel), *_pieces(own.mask)}) != len(theirs) + 2 * len(own.peers):
+    keys = pieces(message.channel + message.mask + own.channel + own.mask, HASH)
+    if len(set(keys)) != len(keys):
         raise MalformedMessage("a public key stands twice")
-
-
-def _pieces(data: bytes) -> list[bytes]:
-    return [data[at : at + HASH] for at in range(0, len(data), HASH)]

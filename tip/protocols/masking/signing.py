@@ -106,9 +106,9 @@ def genuine(key: bytes | None, context: bytes, message: Message) -> bool:
     return key is not None and verify(key, message.signature, _said(context, message))
 
 
-def genuine_keys(key: bytes, context: bytes, said: bytes, signature: bytes) -> bool:
-    """The same for Keys of which only the content, `keys_content`, is at hand."""
-    return verify(key, signature, digest("masking Keys", context, said))
+def genuine_content(key: bytes, context: bytes, kind: type[Message], said: bytes, signature: bytes) -> bool:
+    """The same for a message of this type of which only the content is at hand."""
+    return verify(key, signature, _covered(context, kind, said))
 
 
 def masked_content(shown: bytes) -> bytes:
@@ -116,13 +116,12 @@ def masked_content(shown: bytes) -> bytes:
     return digest("masking content", shown[:-SIGNATURE])
 
 
-def genuine_masked(key: bytes, context: bytes, said: bytes, signature: bytes) -> bool:
-    """Whether a masked input of which only the content, `masked_content`, is at hand is signed."""
-    return verify(key, signature, digest("masking MaskedInput", context, said))
-
-
 def _said(context: bytes, message: Message) -> bytes:
-    return digest(f"masking {type(message).__name__}", context, content(message))
+    return _covered(context, type(message), content(message))
+
+
+def _covered(context: bytes, kind: type[Message], said: bytes) -> bytes:
+    return digest(f"masking {kind.__name__}", context, said)
 
 
 @singledispatch

@@ -12,9 +12,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from tip.protocols.masking.messages import HASH
-from tip.protocols.masking.sealing import Piece
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -99,18 +96,6 @@ class View:
     here: frozenset[AgentId] = field(repr=False)
     shares: Mapping[AgentId, Shares]
     doubted: Mapping[AgentId, int]
-
-    def seed(self, peer: AgentId) -> bytes | None:
-        """The hash of the pairwise seed that was delivered of this neighbor."""
-        if peer not in self.delivery.peers:
-            return None
-        at = self.delivery.peers.index(peer) * HASH
-        return self.delivery.seeds[at : at + HASH]
-
-    def piece(self, peer: AgentId) -> Piece | None:
-        """What was delivered of this dealer for this agent."""
-        dealers = self.delivery.dealers
-        return Piece.at(self.delivery, dealers.index(peer)) if peer in dealers else None
 
 
 @dataclass(frozen=True, slots=True)
